@@ -1,0 +1,1 @@
+"""The engine of Atelier LLM. Knows no interface."""

@@ -1,0 +1,1 @@
+"""One file per backend; imported only when a model of theirs is opened."""

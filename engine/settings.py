@@ -1,0 +1,53 @@
+"""What the environment says, read once: data folder, limits, keys' places. The only reader of environment variables in
+the engine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KV_BYTES_PER_SLOT = 188 * 2**20  # one 8192-token window of SmolLM2-135M in f16, measured (DESIGN.md)
+MAX_SLOTS = 16
+
+
+def default_slots() -> int:
+    """As many whole 8192-token windows as fit in a quarter of the machine's memory, from 1 to 16."""
+    return max(1, min(MAX_SLOTS, int(psutil.virtual_memory().total) // 4 // KV_BYTES_PER_SLOT))
+
+
+class Settings(BaseSettings):
+    """The settings of one process; each field is the environment variable `ATELIER_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="ATELIER_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".atelier-llm")
+    database_url: str | None = None
+    prepare: bool = True
+    model: str = "smollm2-135m-instruct"
+    window: int = Field(8192, ge=64)
+    slots: int = Field(default_factory=default_slots, ge=1, le=64)
+    threads: int = Field(default_factory=lambda: psutil.cpu_count(logical=False) or os.cpu_count() or 1, ge=1)
+    batch: int = Field(256, ge=32)
+    long_prompt: int = Field(256, ge=32, description="uncached tokens above which prompts are read one at a time")
+    prefix_mb: int = Field(1024, ge=0, description="memory for saved prefix states; 0 switches them off")
+    strict_reproducibility: bool = False
+    idle_unload_s: float = Field(0, ge=0, description="seconds without a request before the model is unloaded; 0 never")
+    queue: int = Field(512, ge=1, description="requests that may wait for a slot")
+    per_person: int = Field(4, ge=1, description="requests of one person under way at once, in class mode")
+    trace_mb: int = Field(256, ge=1)
+    trace_days: int = Field(30, ge=1)
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy address of the store."""
+        return self.database_url or f"sqlite:///{self.home / 'atelier.sqlite3'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where prepared and downloaded weights lie."""
+        return self.home / "models"
