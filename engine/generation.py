@@ -133,8 +133,7 @@ class Generation:
         except EngineError as failure:
             error, unexpected = failure, False
         finally:
-            # A bug must not leave the consumer waiting: it sees a failure here, the traceback goes to the thread's
-            excepthook.
+            # A bug must not leave the consumer waiting; its traceback goes to the thread's excepthook.
             if unexpected:
                 error = EngineError("internal error; see the log")
             self._finish(report, error)
