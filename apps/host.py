@@ -1,0 +1,64 @@
+"""What every page, tab and route of this process shares: its options, its one engine, and who is asking.
+
+Knows no framework: who is asking comes as a mapping of request headers.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from apps.options import Options
+from engine.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.people import Person
+
+PERSON_HEADER = "x-atelier-person"
+LOCAL_ID = "local"
+
+
+@functools.cache
+def options() -> Options:
+    """The options of this process; `apps.server` has put its command line into the environment before."""
+    return Options.from_env(os.environ)
+
+
+@functools.cache
+def engine() -> Engine:
+    """The one engine of this process, built at the first call."""
+    from engine.engine import Engine
+
+    return Engine()
+
+
+@functools.cache
+def local_person() -> Person:
+    """The one person on this machine, who may do everything a teacher may."""
+    from engine.people import Person
+
+    return Person(id=LOCAL_ID, nickname="", role="teacher", created=datetime.fromtimestamp(0, UTC))
+
+
+def person_of(headers: Mapping[str, str]) -> Person:
+    """Who sent a request with these headers; the guard has dropped what a client claimed and put its own finding in.
+
+    Raises AccessDenied where a code is needed and the guard saw none.
+    """
+    if not options().guarded:
+        return local_person()
+    found = engine().people.get(headers.get(PERSON_HEADER, ""))
+    if found is None:
+        raise AccessDenied("no valid class cookie", role="student")
+    return found
+
+
+def require(person: Person, role: Literal["student", "teacher"] = "teacher") -> Person:
+    """The person, if they have the role. Raises AccessDenied."""
+    if role == "teacher" and person.role != "teacher":
+        raise AccessDenied(f"only a {role} may do this", role=role)
+    return person
