@@ -12,16 +12,15 @@ import pytest
 
 from tests.standins.llama_server import BareServer, bare_server
 
-SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_API_BASE", "_BASE_URL")
+OURS = ("ATELIER_", "LANGCHAIN_", "LANGSMITH_")
+FOREIGN = ("_API_KEY", "_API_TOKEN", "_API_BASE", "_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @pytest.fixture(autouse=True)
 def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty data folder and home of this test alone; keys, addresses, proxies and settings are gone."""
     for name in list(os.environ):
-        if name.startswith(("ATELIER_", "LANGCHAIN_", "LANGSMITH_")) or name.upper().endswith(SECRET_ENDINGS):
-            monkeypatch.delenv(name)
-        elif name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+        if name.startswith(OURS) or name.upper().endswith(FOREIGN):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
@@ -32,6 +31,6 @@ def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def bare_llama() -> Iterator[BareServer]:
-    """The real llama.cpp server with the bundled Q4_1 model, 2 slots of 1024 tokens, without admission or supervisor."""
+    """The real llama.cpp server with the bundled Q4_1 model, 2 slots of 1024 tokens; no admission, no supervisor."""
     with bare_server() as server:
         yield server

@@ -1,5 +1,6 @@
-"""A bare llama.cpp server on a free loopback port, in a child process: real bytes, small window. Run as a script it is the
-child: it prints its address and ends when its standard input is closed.
+"""A bare llama.cpp server on a free loopback port, in a child process: real bytes, small window. Knows no supervisor.
+
+Run as a script it is the child: it prints its address and ends when its standard input is closed.
 """
 
 from __future__ import annotations
