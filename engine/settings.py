@@ -51,3 +51,8 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Where prepared and downloaded weights lie."""
         return self.home / "models"
+
+
+def from_environment(name: str) -> str | None:
+    """The value of the variable that a row of providers.toml or a person names; None when unset or empty."""
+    return os.environ.get(name) or None
