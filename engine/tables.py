@@ -1,0 +1,134 @@
+"""The tables of the store as they are now, for SQLite and PostgreSQL alike. Knows no connection and no rule.
+
+Every row belongs to a person and goes when the person goes. Whoever changes a table adds a migration
+(`engine/migrations`). Times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+LOCAL_OWNER = "local"
+
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only under the type INTEGER
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text. PostgreSQL's own type refuses U+0000 and both drivers refuse lone surrogates: models write
+    either.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def dumps(value: Any) -> str:
+    """JSON text that every database stores; accents stay letters, lone surrogates become escapes."""
+    text = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _owner() -> Column[str]:
+    return Column("owner", String(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False)
+
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("nickname", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_seen", Double, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the public part of the key, to find it by
+    _owner(),
+    Column("hash", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
+    Index("api_keys_owner", "owner"),
+)
+
+values = Table(
+    "values",
+    metadata,
+    Column("owner", String(32), ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", Json, nullable=False),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    _owner(),
+    Column("bytes", Integer, nullable=False),
+    Column("backend", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("error_code", String(64)),
+    Column("started", Double, nullable=False),
+    Column("duration", Double),
+    Column("usage", Json, nullable=False),
+    Column("stats", Json, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("prompt", Json),
+    Column("response", Json, nullable=False),
+    Column("cut", Json, nullable=False),
+    Index("traces_owner", "owner", "seq", "bytes"),  # all that pruning reads
+    Index("traces_started", "started"),
+    sqlite_autoincrement=True,  # a number is never given twice, so `tail` misses nothing after a pruning
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _owner(),
+    Column("task", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("args", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("done", Double),
+    Column("total", Double),
+    Column("result", Json),
+    Column("error", Json),
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("finished", Double),
+    Index("jobs_owner", "owner", "created"),
+    Index("jobs_state", "state", "created"),
+)
