@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import BadInput, UnknownModel
+from engine.params import PARAMS
 from engine.settings import from_environment
 
 TokenField = Literal["max_tokens", "max_completion_tokens"]
@@ -46,7 +47,7 @@ class Provider(BaseModel):
     homepage: str | None = None
 
     def address(self) -> str:
-        """The base URL with its placeholders filled from the environment. Raises BadInput naming the missing variable."""
+        """The base URL, its placeholders filled from the environment. Raises BadInput naming the missing variable."""
         return _PLACEHOLDER.sub(lambda match: _host_label(self.id, match[1]), self.base_url)
 
     def key_of(self, base_url: str) -> str | None:
@@ -66,6 +67,17 @@ def _host_label(provider: str, variable: str) -> str:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
+
+
+def typed_in(base_url: str) -> Provider:
+    """A row called `endpoint` for an address that a person gave; no key of the environment belongs to it. Raises
+    BadInput.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise BadInput("an endpoint is written http(s)://host[:port]/path, without user, query or fragment")
+    common = frozenset(param.name for param in PARAMS if param.openai)
+    return Provider(id="endpoint", name=parts.netloc, base_url=base_url, params=common)
 
 
 @cache
