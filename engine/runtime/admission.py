@@ -4,7 +4,7 @@ The rules, with the measurements behind them in DESIGN.md:
 
 * One prompt with more than `long_prompt` tokens to evaluate is read at a time; shorter ones pass it.
 * A request whose long prefix is being read for somebody else waits for that and then starts from its saved state.
-* Persons take turns (start-time fair queueing, Goyal et al. 1996), work without a person waiting comes after that with one.
+* Persons take turns (start-time fair queueing, Goyal et al. 1996); work that nobody waits for comes after the rest.
 * Heavy prompts leave some slots free, so that a short question always finds one.
 * Nobody is passed for ever: after `PATIENCE` × slots later starts, what stands behind a request waits for it.
 * llama.cpp fills a batch in the order of slot numbers: long prompts go to the highest free slot, so that short ones

@@ -1,9 +1,8 @@
 """An HTTP client of one llama.cpp server: JSON calls and event streams that end at once when told. Knows no model and
 no queue.
 
-Written on http.client and not on httpx, because a stream must be stoppable from another thread before its first byte
-has come
-(httpx gives no socket until then), and because reading a chunk costs a third of the time, on cores that the model needs.
+Written on http.client and not on httpx: a stream must be stoppable from another thread before its first byte has come
+(httpx gives no socket until then), and reading a chunk costs less time on the cores that the model needs.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import http.client
 import json
 import queue
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +53,7 @@ class LlamaServer:
         """The JSON answer to a POST; `control.stop()` breaks the connection, which raises StreamCut here."""
         return self._call("POST", path, body, control)
 
-    def stream(self, path: str, body: Mapping[str, Any], control: Control) -> Iterator[dict[str, Any]]:
+    def stream(self, path: str, body: Mapping[str, Any], control: Control) -> Generator[dict[str, Any], None, None]:
         """The data objects of an event stream up to `[DONE]`.
 
         Ends quietly when `control` stops it. Raises StreamCut when the connection ends before `[DONE]`, and the error

@@ -106,7 +106,7 @@ class Gate:
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="gate")
 
     def enter(self, tokens: Sequence[int], *, owner: str = "local", interactive: bool = True) -> Ticket:
-        """A ticket for a prompt of these tokens; wait for its `ready`. Raises TooManyRequests when the queue is full."""
+        """A ticket for a prompt of these tokens; wait for its `ready`. Raises TooManyRequests: the queue is full."""
         ticket = Ticket(self, Asked(tuple(tokens), owner, interactive))
         with self._lock:
             if self._closed:
