@@ -242,6 +242,15 @@ class Result:
 
 
 @dataclass(frozen=True)
+class ModelState:
+    """What a model is doing: `elapsed` seconds since the loading began, `error` where it failed."""
+
+    name: Literal["ready", "loading", "asleep", "unloaded", "unreachable", "failed"]
+    elapsed: float | None = None
+    error: EngineError | None = None
+
+
+@dataclass(frozen=True)
 class Rendered:
     """What really goes into the model: the prompt text after the template, its token ids and their pieces.
 

@@ -110,15 +110,19 @@ class Admission:
         }
         self.waiting.append(asked)
 
-    def leave(self, asked: Asked, generated: int = 0) -> None:
-        """Take a request out, waiting or running; its slot then holds its prompt and `generated` tokens."""
+    def leave(self, asked: Asked, generated: int | None = None) -> None:
+        """Take a request out, waiting or running; its slot then holds its prompt and `generated` tokens, or None:
+        unknown.
+        """
         if asked.slot is None:
             self.waiting.remove(asked)
             return
         slot = self.table[asked.slot]
         self._count += 1
-        slot.asked, slot.generated, slot.used = None, generated, self._count
+        slot.asked, slot.generated, slot.used = None, generated or 0, self._count
         asked.slot, asked.reading = None, False
+        if generated is None:
+            self.empty(slot.id)
 
     def empty(self, slot: int) -> None:
         """Note that a slot's content is unknown, as after a failed restore or a cut evaluation."""

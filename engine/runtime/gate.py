@@ -64,15 +64,16 @@ class Ticket:
         self.control = Control()
         self.preparing = False
         self.left = False
-        self.generated = 0
+        self.generated: int | None = None
         self._gate = gate
 
     def position(self) -> Queued | PromptProgress | None:
         """What the wait looks like now: a place in the queue, or the reading of this prompt or of the same one."""
         return self._gate.position(self)
 
-    def leave(self, generated: int = 0) -> None:
-        """Give the place or the slot back; `generated` tokens follow the prompt in it. Any number of times, from any
+    def leave(self, generated: int | None = None) -> None:
+        """Give the place or the slot back: `generated` tokens follow the prompt in it, None when its content is
+        unknown. Any number of times, from any
         thread.
         """
         self._gate.leave(self, generated)
@@ -116,7 +117,7 @@ class Gate:
         self._schedule()
         return ticket
 
-    def leave(self, ticket: Ticket, generated: int = 0) -> None:
+    def leave(self, ticket: Ticket, generated: int | None = None) -> None:
         """What `Ticket.leave` does."""
         with self._lock:
             if ticket.left:

@@ -1,0 +1,259 @@
+"""The facade: one Engine per process opens models by name; a Model streams, renders and counts. Knows no interface."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from engine.backends.base import Backend, Report, Request
+from engine.generation import Generation
+from engine.params import Params
+from engine.settings import Settings
+from engine.types import Capability, Message, ModelState, Rendered, Result
+
+if TYPE_CHECKING:
+    from engine.catalog import Catalog, ModelCard
+    from engine.jobs import JobQueue
+    from engine.people import People
+    from engine.runtime.load import LoadParams
+    from engine.runtime.supervisor import LocalRuntime, Supervisor
+    from engine.store import Store
+    from engine.trace import Traces
+    from engine.values import Values
+
+
+class Model:
+    """One model, ready to be asked; cheap to make, loaded at the first question."""
+
+    def __init__(self, engine: Engine, card: ModelCard, backend: Backend) -> None:
+        self.card = card
+        self.backend = backend
+        self._engine = engine
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this model's backend can do."""
+        return self.backend.capabilities
+
+    def stream(
+        self,
+        messages: Iterable[Message],
+        params: Params | None = None,
+        *,
+        owner: str = "local",
+        raw: str | None = None,
+        virtual_window: int | None = None,
+        interactive: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Generation:
+        """A Generation that has begun; its seed is a number, drawn when `params` has none.
+
+        `raw` is a prompt without template, `virtual_window` a smaller window in tokens, `interactive` False lets
+        persons pass.
+        """
+        request = self.request(messages, params, owner=owner, raw=raw, virtual_window=virtual_window,
+                               interactive=interactive, extra=extra)  # fmt: skip
+        return Generation(self.backend, request, model=self.card.id, record=self._record)
+
+    def answer(self, messages: Iterable[Message], params: Params | None = None, **options: Any) -> Result:
+        """The whole answer. Raises what `stream` raises before its first event."""
+        generation = self.stream(messages, params, **options)
+        for _ in generation:
+            pass
+        return generation.result
+
+    def request(self, messages: Iterable[Message], params: Params | None = None, **options: Any) -> Request:
+        """The Request of these arguments; `body`, `render` and `count` then speak of one and the same thing."""
+        options["extra"] = options.get("extra") or {}
+        return Request(tuple(messages), (params or Params()).seeded(), **options)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON body that `stream` would send; no secret in it."""
+        return self.backend.body(request)
+
+    def render(self, request: Request) -> Rendered:
+        """The exact prompt, its tokens and pieces, without inference. Raises NotSupported."""
+        return self.backend.render(request)
+
+    def count(self, request: Request) -> int:
+        """Prompt tokens of the request, without inference. Raises NotSupported."""
+        return self.backend.count(request)
+
+    def window(self) -> int | None:
+        """Tokens that prompt and answer share; from the card while the model is not loaded."""
+        loaded = self._engine.loaded(self.card.id)
+        if loaded is not None or self.card.backend != "llamacpp":
+            return self.backend.window()
+        return self.card.window
+
+    def state(self) -> ModelState:
+        """What the model is doing; never loads it."""
+        return self._engine.state(self.card)
+
+    def _record(self, request: Request, report: Report | None, result: Result) -> str | None:
+        return self._engine.traces.record(
+            request, report, result, backend=self.backend.name, model=self.card.id, body=self.backend.body(request)
+        )
+
+
+class Engine:
+    """Everything that one process shares: store, traces, people, catalogue, runtimes, jobs. Parts open at first use.
+
+    With `serve` it is the one that others attach to and has `settings.slots` slots. Without, it attaches to a serving
+    one on
+    the same data folder, or else starts a worker of its own, with one slot unless the settings name a number.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, serve: bool = False) -> None:
+        self.settings = settings or Settings()
+        self.serve = serve
+        self._lock = threading.RLock()
+        self._models: dict[str, Model] = {}
+        self._runtimes: dict[str, LocalRuntime] = {}
+
+    @cached_property
+    def store(self) -> Store:
+        """The open store."""
+        from engine.store import Store
+
+        return Store(self.settings.url)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """Every request and answer."""
+        from engine.trace import Traces
+
+        return Traces(self.store, self.settings)
+
+    @cached_property
+    def people(self) -> People:
+        """Who is here."""
+        from engine.people import People
+
+        return People(self.store, self.settings)
+
+    @cached_property
+    def values(self) -> Values:
+        """Small settings of persons."""
+        from engine.values import Values
+
+        return Values(self.store)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Which models exist."""
+        from engine.catalog import Catalog
+
+        return Catalog(self.settings)
+
+    @cached_property
+    def runtimes(self) -> Supervisor:
+        """The worker processes."""
+        from engine.runtime.supervisor import Supervisor
+
+        return Supervisor(self.settings)
+
+    @cached_property
+    def jobs(self) -> JobQueue:
+        """Heavy work in niced child processes."""
+        from engine.jobs import JobQueue
+        from engine.joblog import JobLog
+
+        return JobQueue(JobLog(self.store), self.settings)
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """The models that can be chosen."""
+        return self.catalog.cards()
+
+    def model(self, model_id: str | None = None, key: str | None = None) -> Model:
+        """The model of that id or alias; None is the default one. `key` opens a remote one for this call only.
+
+        Raises UnknownModel.
+        """
+        card = self.catalog.card(model_id or self.settings.model)
+        with self._lock:
+            if key is None and (model := self._models.get(card.id)):
+                return model
+            model = Model(self, card, self._backend(card, key))
+            if key is None:
+                self._models[card.id] = model
+            return model
+
+    def loaded(self, model_id: str) -> LocalRuntime | None:
+        """The runtime of a local model, if it has one that is ready."""
+        runtime = self._runtimes.get(model_id)
+        return runtime if runtime is not None and runtime.state().name == "ready" else None
+
+    def state(self, card: ModelCard) -> ModelState:
+        """What the model of this card is doing."""
+        if card.backend != "llamacpp":
+            return ModelState("ready")
+        runtime = self._runtimes.get(card.id)
+        return runtime.state() if runtime else ModelState("unloaded")
+
+    def runtime(self, model_id: str | None = None) -> LocalRuntime | None:
+        """The runtime behind a local model, loaded or not; None for every other kind of model."""
+        model = self.model(model_id)
+        return self._runtimes.get(model.card.id)
+
+    def unload(self, model_id: str) -> None:
+        """Stop the model's worker; the next question loads it again, from the best file there is by then."""
+        with self._lock:
+            self._models.pop(model_id, None)
+            runtime = self._runtimes.pop(model_id, None)
+        if runtime:
+            runtime.stop()
+
+    def close(self) -> None:
+        """Stop workers and jobs, close the store."""
+        for name in ("jobs", "runtimes", "store"):
+            if name in self.__dict__:  # a part that was never used is not opened to be closed
+                self.__dict__[name].close()
+
+    def _backend(self, card: ModelCard, key: str | None) -> Backend:
+        if card.backend == "echo":
+            from engine.backends.echo import Echo
+
+            return Echo()
+        if card.endpoint is not None:
+            from engine.backends.openai_compat import OpenAICompat
+
+            endpoint = card.endpoint
+            known = key or endpoint.provider.key_of(endpoint.base_url)
+            return OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
+        from engine.backends.llamacpp import LlamaCpp
+
+        return LlamaCpp(self._attached(card) or self._local(card))
+
+    def _attached(self, card: ModelCard) -> Any:
+        if self.serve:
+            return None
+        from engine.runtime.attach import attached_runtime
+
+        return attached_runtime(self.settings, card.id)
+
+    def _local(self, card: ModelCard) -> LocalRuntime:
+        runtime = self.runtimes.runtime(self.load_params(card))
+        self._runtimes[card.id] = runtime
+        return runtime
+
+    def load_params(self, card: ModelCard) -> LoadParams:
+        """How a local model is loaded. The bundled one is prepared first, which takes two seconds, once."""
+        from engine.catalog import BUNDLED
+        from engine.models.prepare import prepared_file
+        from engine.runtime.load import LoadParams
+
+        settings = self.settings
+        path = prepared_file(settings).path if card.id == BUNDLED else card.files[0].path
+        own = not self.serve and "slots" not in settings.model_fields_set
+        slots = 1 if own or settings.strict_reproducibility else settings.slots
+        return LoadParams(
+            path=str(path),
+            context=card.window or settings.window,
+            slots=slots,
+            threads=settings.threads,
+            batch=settings.batch,
+            alias=card.id,
+        )
