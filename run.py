@@ -692,7 +692,9 @@ def check_address(host: str, port: int) -> None:
         keys |= dict.fromkeys((errno.EACCES, errno.EPERM), "port_refused")
         if error.errno not in keys:
             raise
-        raise Trouble(keys[error.errno], host=host, port=port, other=free_port(host, port)) from error
+        key = keys[error.errno]
+        other = 0 if key == "host_unknown" else free_port(host, port)
+        raise Trouble(key, host=host, port=port, other=other) from error
 
 
 def free_port(host: str, port: int) -> int:
