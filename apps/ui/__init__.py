@@ -1,0 +1,1 @@
+"""What both interfaces share: sections, controls, wording and colours. Imports neither Streamlit nor Gradio."""

@@ -1,0 +1,275 @@
+"""Engine values as words and numbers that both interfaces show: progress, statistics, errors, the window's gauge.
+
+Knows no widget; what comes back is text, small values, or a self-contained piece of HTML whose texts are escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from apps.ui.i18n import Words
+from apps.ui.theme import OKABE_ITO
+from engine.errors import EngineError
+from engine.types import (
+    Event,
+    Finished,
+    Heartbeat,
+    Loading,
+    Outcome,
+    PromptProgress,
+    Queued,
+    ReasoningDelta,
+    Stats,
+    TextDelta,
+    Usage,
+)
+
+UPDATES_PER_SECOND = 20
+# A page draws the whole text again at every update: above 4 kB less often, so that the model keeps the CPU.
+CHARACTERS_PER_SECOND = 80_000
+
+
+def coalesce(generation: Iterable[Event], per_second: float = UPDATES_PER_SECOND) -> Iterator[tuple[Event, ...]]:
+    """Batches of events, at most `per_second` of them and fewer when the text is long; neighbouring texts are joined.
+
+    The first event and the last are never held back.
+    """
+    batch: list[Event] = []
+    drawn, length = float("-inf"), 0
+    for event in generation:
+        length += len(event.text) if isinstance(event, TextDelta | ReasoningDelta) else 0
+        _append(batch, event)
+        now = time.monotonic()
+        if isinstance(event, Finished) or now - drawn >= max(1 / per_second, length / CHARACTERS_PER_SECOND):
+            yield tuple(batch)
+            batch, drawn = [], now
+    if batch:
+        yield tuple(batch)
+
+
+def _append(batch: list[Event], event: Event) -> None:
+    last = batch[-1] if batch else None
+    if isinstance(event, TextDelta) and isinstance(last, TextDelta):
+        batch[-1] = TextDelta(last.text + event.text, last.logprobs + event.logprobs)
+    elif isinstance(event, ReasoningDelta) and isinstance(last, ReasoningDelta):
+        batch[-1] = ReasoningDelta(last.text + event.text)
+    else:
+        batch.append(event)
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is on screen while an answer comes: `waiting` is the last thing said before the first text."""
+
+    text: str = ""
+    reasoning: str = ""
+    waiting: Event | None = None
+    finished: Finished | None = None
+
+    def after(self, batch: Iterable[Event]) -> Live:
+        """The view after some more events."""
+        view = self
+        for event in batch:
+            view = view._after(event)
+        return view
+
+    def _after(self, event: Event) -> Live:
+        if isinstance(event, TextDelta):
+            return replace(self, text=self.text + event.text, waiting=None)
+        if isinstance(event, ReasoningDelta):
+            return replace(self, reasoning=self.reasoning + event.text, waiting=None)
+        if isinstance(event, Queued | Loading | PromptProgress):
+            return replace(self, waiting=event)
+        if isinstance(event, Finished):
+            return replace(self, finished=event, waiting=None)
+        return self
+
+
+def follow(generation: Iterable[Event], per_second: float = UPDATES_PER_SECOND) -> Iterator[Live]:
+    """The growing view of an answer, at most `per_second` times a second."""
+    view = Live()
+    for batch in coalesce(generation, per_second):
+        view = view.after(batch)
+        yield view
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is shown while nothing is written yet: a sentence, and the share done in [0, 1] where it is known."""
+
+    text: str
+    share: float | None = None
+
+
+def progress_text(event: Event | None, words: Words) -> Progress:
+    """What to show for an event that comes before the first text; None and a heartbeat are "it has been sent"."""
+    if isinstance(event, Queued):
+        return Progress(words.t("progress.queued", place=event.place))
+    if isinstance(event, Loading):
+        return Progress(words.t("progress.loading", elapsed=words.seconds(event.elapsed)), event.progress)
+    if isinstance(event, PromptProgress):
+        share = event.processed / event.total if event.total else None
+        key = "progress.prompt_cached" if event.cached else "progress.prompt"
+        return Progress(words.t(key, done=event.processed, total=event.total, cached=event.cached), share)
+    assert event is None or isinstance(event, Heartbeat | TextDelta | ReasoningDelta), event
+    return Progress(words.t("progress.sent"))
+
+
+def outcome_text(outcome: Outcome, words: Words) -> str:
+    """Why the answer ended, in a few words."""
+    return words.t(f"outcome.{outcome}")
+
+
+def stats_line(outcome: Outcome, usage: Usage, stats: Stats, words: Words) -> str:
+    """The line under every answer: tokens · tok/s · first token · stop reason."""
+    tokens = usage.completion_tokens
+    count = words.n("stats.tokens", tokens) if tokens is not None else words.t("stats.tokens_unknown")
+    first = words.t("stats.first_token", time=words.seconds(stats.time_to_first_token))
+    return " · ".join((count, words.rate(stats.tokens_per_second), first, outcome_text(outcome, words)))
+
+
+def stats_json(exported: Mapping[str, Any]) -> str:
+    """LM Studio's statistics as JSON to copy; times with a millisecond's precision."""
+    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in exported.items()}
+    return json.dumps(rounded, indent=2, ensure_ascii=False)
+
+
+def stats_help(exported: Mapping[str, Any], words: Words) -> tuple[tuple[str, str], ...]:
+    """What each exported name means: (name, sentence)."""
+    return tuple((name, words.t(f"stats.help.{name}")) for name in exported)
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """An error as a person reads it: what happened, what to do, the code in small, the details folded."""
+
+    what: str
+    todo: str
+    code: str
+    details: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do, in one string."""
+        return f"{self.what} {self.todo}"
+
+
+class _Details(dict[str, Any]):
+    """An error's details; what it does not tell is a dash, so that an error can always be shown."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def error_text(error: EngineError, words: Words) -> ErrorText:
+    """The two sentences of an error in the reader's language."""
+    values = {name: value for name, value in error.details.items() if value is not None}
+    details = json.dumps(error.to_dict()["details"], indent=2, ensure_ascii=False, default=str) if values else ""
+    what, todo = (words.filled(f"error.{error.code}.{part}", _Details(values)) for part in ("what", "todo"))
+    return ErrorText(what, todo, error.code, details)
+
+
+def neutral_error(words: Words) -> ErrorText:
+    """The sentence for a defect of our own: its traceback is in the log, not on the page."""
+    return ErrorText(words.t("error.unexpected.what"), words.t("error.unexpected.todo"), "unexpected")
+
+
+STATE_SYMBOLS: Mapping[str, str] = {
+    "ready": "●",
+    "loading": "◐",
+    "asleep": "○",
+    "unloaded": "○",
+    "unreachable": "✕",
+    "failed": "✕",
+}
+
+
+def model_state_text(name: str, words: Words, elapsed: float | None = None) -> str:
+    """A model's state as symbol and word: "● ready", "◐ loading, 3 s"."""
+    symbol = STATE_SYMBOLS[name]
+    if name == "loading" and elapsed is not None:
+        return f"{symbol} {words.t('state.loading_since', elapsed=words.number(elapsed))}"
+    return f"{symbol} {words.t(f'state.{name}')}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of the window: `share` in [0, 1] of it."""
+
+    key: str
+    label: str
+    tokens: int
+    share: float
+    colour: str | None
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """The window as one bar: its segments in order, and the same as a sentence."""
+
+    segments: tuple[Segment, ...]
+    text: str
+    window: int
+    used: int = 0
+    over: int = field(default=0)
+
+
+_GAUGE_COLOURS: Mapping[str, str | None] = {
+    "prompt": OKABE_ITO["blue"],
+    "answer": OKABE_ITO["green"],
+    "reserved": OKABE_ITO["sky"],
+    "free": None,
+}
+
+
+def gauge(prompt: int, answer: int, reserved: int, window: int, words: Words) -> Gauge:
+    """The window of `window` tokens, divided: prompt, answer, what is kept for the next answer, free.
+
+    `reserved` is what an answer may take at most; it never takes more than what is left.
+    """
+    used = prompt + answer
+    left = max(0, window - used)
+    kept = left if reserved < 0 else min(reserved, left)
+    tokens = {"prompt": prompt, "answer": answer, "reserved": kept, "free": left - kept}
+    segments = tuple(
+        Segment(key, words.t(f"gauge.{key}", tokens=count), count, count / max(window, used, 1), _GAUGE_COLOURS[key])
+        for key, count in tokens.items()
+    )
+    percent = 100 * used / max(window, 1)
+    sentence = words.t("gauge.text", used=used, window=window, percent=percent, **tokens)
+    return Gauge(segments, sentence, window, used, max(0, used - window))
+
+
+def gauge_html(view: Gauge) -> str:
+    """The gauge as HTML with inline styles: a bar, then a legend with symbols, so that colour alone never tells."""
+    bar = "".join(
+        f'<div title="{_escape(part.label)}: {part.tokens}" style="width:{100 * part.share:.2f}%;{_fill(part)}"></div>'
+        for part in view.segments
+        if part.tokens
+    )
+    legend = "".join(
+        f'<span style="white-space:nowrap;margin-right:1em"><span aria-hidden="true" style="display:inline-block;'
+        f"width:.7em;height:.7em;margin-right:.35em;border:1px solid currentColor;{_fill(part)}"
+        f'"></span>{_escape(part.label)}</span>'
+        for part in view.segments
+    )
+    return (
+        f'<div role="img" aria-label="{_escape(view.text)}" style="font-size:.8rem;line-height:1.5">'
+        f'<div style="display:flex;height:.6rem;border:1px solid #8884;border-radius:3px;overflow:hidden">{bar}</div>'
+        f'<div aria-hidden="true">{legend}</div></div>'
+    )
+
+
+def _fill(part: Segment) -> str:
+    if part.key == "reserved":  # hatched: not taken yet
+        return f"background:repeating-linear-gradient(45deg,{part.colour} 0 3px,transparent 3px 6px)"
+    return f"background:{part.colour or 'transparent'}"
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
