@@ -571,7 +571,7 @@ def build_native(place: Place) -> int:
         if sys.platform != "win32":
             os.nice(19)
         write_native_state(place, "building", say("native_building"))
-        trouble = pip_install_native(place)
+        trouble = pip_install_native(place, handle)
         if trouble:
             write_native_state(place, "failed", str(trouble), trouble.key)
         else:
@@ -579,7 +579,7 @@ def build_native(place: Place) -> int:
     return 1 if trouble else 0
 
 
-def pip_install_native(place: Place) -> Trouble | None:
+def pip_install_native(place: Place, lock_handle: IO[bytes]) -> Trouble | None:
     pin = pin_of(place, NATIVE)
     lock = place.venv / "native.lock"
     lock.write_text(pin, encoding="utf-8")
@@ -587,8 +587,11 @@ def pip_install_native(place: Place) -> Trouble | None:
     what = [pin.split()[0]] if os.environ.get("PIP_EXTRA_INDEX_URL") else ["--require-hashes", "-r", str(lock)]
     # pip, not uv: pip keeps the built wheel in its cache for the next environment. -v: the log shows how far CMake is
     command = [str(place.python), "-m", "pip", "install", "-v", "--no-deps", *what]
+    # pip holds the lock too: if this process is killed, nobody starts a second build beside the orphan
+    shared = () if sys.platform == "win32" else (lock_handle.fileno(),)
     with place.native_log.open("wb") as log:
-        code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=child_environment(place))
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "pass_fds": shared}
+        code = subprocess.call(command, env=child_environment(place), **options)
     return native_trouble(place) if code else None
 
 
@@ -629,7 +632,7 @@ def stop_native_build(place: Place) -> None:
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], check=False, capture_output=True)
     else:
-        os.killpg(os.getpgid(pid), signal.SIGTERM)
+        os.killpg(pid, signal.SIGTERM)  # it leads its group
     while is_locked(place.native_lock):
         time.sleep(0.1)
 

@@ -391,15 +391,31 @@ def test_builder_leaves_its_outcome(
     assert left["log"] == str(place.native_log)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a shell script")
+def test_build_whose_parent_was_killed_still_counts_as_running(place: run.Place) -> None:
+    place.python.unlink()
+    place.python.write_text("#!/bin/sh\necho building; sleep 60\n")
+    place.python.chmod(0o755)
+    command = [sys.executable, str(ROOT / "run.py"), "_build-native", str(place.root)]
+    with subprocess.Popen(command, process_group=0) as builder:
+        while not (place.native_log.exists() and place.native_log.read_text()):
+            time.sleep(0.02)
+        builder.kill()
+    assert run.is_locked(place.native_lock)
+    run.stop_native_build(place)
+    assert not run.is_locked(place.native_lock)
+
+
 def test_prebuilt_wheels_are_taken_without_the_hash_of_the_source(
     place: run.Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(run.subprocess, "call", lambda command, **options: commands.append(command) or 0)
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    run.pip_install_native(place)
-    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.org/wheels")
-    run.pip_install_native(place)
+    with place.native_lock.open("wb") as handle:
+        monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+        run.pip_install_native(place, handle)
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.org/wheels")
+        run.pip_install_native(place, handle)
     assert "--require-hashes" in commands[0]
     assert commands[1][-2:] == ["--no-deps", "llama-cpp-python==0.3.36"]
 
