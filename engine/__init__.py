@@ -1,4 +1,4 @@
-"""The engine of Atelier LLM: models that stream, with exact prompts, counts, statistics and traces. Knows no interface."""
+"""The engine of Atelier LLM: models that stream, with exact prompts, counts, statistics, traces. Knows no interface."""
 
 from __future__ import annotations
 

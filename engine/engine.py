@@ -132,7 +132,7 @@ class Engine:
         """Who is here."""
         from engine.people import People
 
-        return People(self.store, self.settings)
+        return People(self.store)
 
     @cached_property
     def values(self) -> Values:
@@ -158,8 +158,8 @@ class Engine:
     @cached_property
     def jobs(self) -> JobQueue:
         """Heavy work in niced child processes."""
-        from engine.jobs import JobQueue
         from engine.joblog import JobLog
+        from engine.jobs import JobQueue
 
         return JobQueue(JobLog(self.store), self.settings)
 

@@ -54,11 +54,10 @@ class LlamaServer:
         return self._call("POST", path, body, control)
 
     def stream(self, path: str, body: Mapping[str, Any], control: Control) -> Generator[dict[str, Any], None, None]:
-        """The data objects of an event stream up to `[DONE]`.
+        """The data objects of an event stream up to its end: `[DONE]`, or `"stop": true` on `/completion`.
 
-        Ends quietly when `control` stops it. Raises StreamCut when the connection ends before `[DONE]`, and the error
-        that an
-        `error` object in the stream stands for.
+        Ends quietly when `control` stops it. Raises StreamCut when the connection ends before, and whatever an `error`
+        object in the stream stands for.
         """
         connection = self._connect()
         try:
@@ -83,7 +82,7 @@ class LlamaServer:
         response = connection.getresponse()
         if response.status != 200:
             raise error_of(response.status, response.read(65536), response.headers)
-        received = 0
+        received, ended = 0, False
         for line in response:
             if not line.startswith(b"data: "):
                 if line.startswith(b"error: "):  # llama.cpp's own event name for an error after the first byte
@@ -95,8 +94,9 @@ class LlamaServer:
             if "error" in data:
                 raise error_of(int(data["error"].get("code", 500)), line[6:], {})
             received += len(line)
+            ended = data.get("stop") is True  # `/completion` ends so, without [DONE]
             yield data
-        if not control.stopped:
+        if not (ended or control.stopped):
             raise StreamCut(received=received)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None, control: Control | None) -> Any:

@@ -36,9 +36,11 @@ def bundled_gguf() -> Path:
 
 
 @contextmanager
-def bare_server(window: int = 1024, slots: int = 2, threads: int = 1, batch: int = 256) -> Iterator[BareServer]:
+def bare_server(
+    window: int = 1024, slots: int = 2, threads: int = 1, batch: int = 256, slot_dir: str = ""
+) -> Iterator[BareServer]:
     """A running server with the bundled model; it dies with the block, and with its parent."""
-    options = {"window": window, "slots": slots, "threads": threads, "batch": batch}
+    options = {"window": window, "slots": slots, "threads": threads, "batch": batch, "slot_dir": slot_dir}
     child = subprocess.Popen(
         [sys.executable, __file__, json.dumps(options)],
         stdin=subprocess.PIPE,
@@ -61,7 +63,7 @@ def bare_server(window: int = 1024, slots: int = 2, threads: int = 1, batch: int
         child.stdout.close()
 
 
-def _serve(window: int, slots: int, threads: int, batch: int) -> None:
+def _serve(window: int, slots: int, threads: int, batch: int, slot_dir: str) -> None:
     import os
 
     import xllamacpp
@@ -73,7 +75,7 @@ def _serve(window: int, slots: int, threads: int, batch: int) -> None:
     params.kv_unified, params.fit_params, params.ctx_shift = False, False, False
     params.cache_ram_mib, params.n_gpu_layers = 0, 0
     params.endpoint_slots, params.warmup = True, False
-    params.api_keys, params.port = [KEY], 0
+    params.api_keys, params.port, params.slot_save_path = [KEY], 0, slot_dir
     server = xllamacpp.Server(params)
     sys.stdout.write(server.listening_address + "\n")
     sys.stdout.flush()
