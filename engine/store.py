@@ -53,7 +53,7 @@ class Store:
         self._migrations = tuple(migrations)
         self._mountinfo = mountinfo
         self._writing = threading.Lock()
-        with self._mapped(OSError):
+        with self._mapped((SQLAlchemyError, OSError)):
             self.url: URL = make_url(url)
             self._prepare_file()
             self.engine: Engine = self._engine()
@@ -152,10 +152,10 @@ class Store:
         return engine
 
     @contextmanager
-    def _mapped(self, *kinds: type[Exception]) -> Iterator[None]:
+    def _mapped(self, kinds: tuple[type[Exception], ...] = (SQLAlchemyError,)) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, *kinds) as error:
+        except kinds as error:
             raise StoreFailed(_told(error), reason=_reason(error), where=self._where()) from error
 
     def _where(self) -> str:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
     TypeDecorator,
@@ -27,6 +26,16 @@ from sqlalchemy import (
 LOCAL_OWNER = "local"
 
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only under the type INTEGER
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere, a request's header or a file's name included, in what both databases can hold."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 class Json(TypeDecorator[Any]):
@@ -51,7 +60,7 @@ def dumps(value: Any) -> str:
 
 
 def _owner() -> Column[str]:
-    return Column("owner", String(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False)
+    return Column("owner", Words, ForeignKey("people.id", ondelete="CASCADE"), nullable=False)
 
 
 metadata = MetaData()
@@ -61,9 +70,9 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, pr
 people = Table(
     "people",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("nickname", Text, nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("id", Words, primary_key=True),
+    Column("nickname", Words, nullable=False),
+    Column("role", Words, nullable=False),
     Column("created", Double, nullable=False),
     Column("last_seen", Double, nullable=False),
 )
@@ -71,10 +80,10 @@ people = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    Column("id", String(32), primary_key=True),  # the public part of the key, to find it by
+    Column("id", Words, primary_key=True),  # the public part of the key, to find it by
     _owner(),
-    Column("hash", String(64), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("hash", Words, nullable=False),
+    Column("name", Words, nullable=False),
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("revoked", Double),
@@ -84,8 +93,8 @@ api_keys = Table(
 values = Table(
     "values",
     metadata,
-    Column("owner", String(32), ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(200), primary_key=True),
+    Column("owner", Words, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("value", Json, nullable=False),
 )
 
@@ -93,13 +102,13 @@ traces = Table(
     "traces",
     metadata,
     Column("seq", Serial, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("id", Words, nullable=False, unique=True),
     _owner(),
     Column("bytes", Integer, nullable=False),
-    Column("backend", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("outcome", String(32), nullable=False),
-    Column("error_code", String(64)),
+    Column("backend", Words, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("error_code", Words),
     Column("started", Double, nullable=False),
     Column("duration", Double),
     Column("usage", Json, nullable=False),
@@ -116,12 +125,12 @@ traces = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", Words, primary_key=True),
     _owner(),
-    Column("task", Text, nullable=False),
-    Column("title", Text, nullable=False),
+    Column("task", Words, nullable=False),
+    Column("title", Words, nullable=False),
     Column("args", Json, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", Words, nullable=False),
     Column("done", Double),
     Column("total", Double),
     Column("result", Json),
