@@ -35,7 +35,7 @@ class Report:
     """
 
     finish: str
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     stats: Stats | None = None
     window: int | None = None
     model: str | None = None
