@@ -8,18 +8,17 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from apps.options import Options
 from engine.errors import AccessDenied
 
 if TYPE_CHECKING:
+    from apps.classroom import Classroom
     from engine.engine import Engine
     from engine.people import Person
 
 PERSON_HEADER = "x-atelier-person"
-LOCAL_ID = "local"
 
 
 @functools.cache
@@ -30,18 +29,18 @@ def options() -> Options:
 
 @functools.cache
 def engine() -> Engine:
-    """The one engine of this process, built at the first call."""
+    """The one engine of this process, built at the first call; command lines and notebooks may attach to it."""
     from engine.engine import Engine
 
-    return Engine()
+    return Engine(serve=True)
 
 
 @functools.cache
-def local_person() -> Person:
-    """The one person on this machine, who may do everything a teacher may."""
-    from engine.people import Person
+def classroom() -> Classroom:
+    """The codes and cookies of the class that this process serves."""
+    from apps.classroom import Classroom
 
-    return Person(id=LOCAL_ID, nickname="", role="teacher", created=datetime.fromtimestamp(0, UTC))
+    return Classroom(engine().settings.home / "class.json")
 
 
 def person_of(headers: Mapping[str, str]) -> Person:
@@ -49,9 +48,11 @@ def person_of(headers: Mapping[str, str]) -> Person:
 
     Raises AccessDenied where a code is needed and the guard saw none.
     """
+    from engine.people import LOCAL
+
     if not options().guarded:
-        return local_person()
-    found = engine().people.get(headers.get(PERSON_HEADER, ""))
+        return LOCAL
+    found = engine().people.get(headers.get(PERSON_HEADER) or "")
     if found is None:
         raise AccessDenied("no valid class cookie", role="student")
     return found
