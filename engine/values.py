@@ -35,7 +35,7 @@ class Values:
             return {row.name: row.value for row in connection.execute(query)}
 
     def set(self, owner: str, name: str, value: Any) -> None:
-        """Keep the value; None forgets it. Raises BadInput above 64 KiB of JSON, a name of 200 characters, 500 names."""
+        """Keep the value; None forgets it. Raises BadInput above 64 KiB of JSON, 200 letters of name, 500 names."""
         if value is None:
             return self.drop(owner, name)
         _check("name", len(name), NAME_MAX)
