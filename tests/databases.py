@@ -1,4 +1,4 @@
-"""Fresh databases for tests: SQLite always, PostgreSQL where TEST_DATABASE_URL names a server that may be written to."""
+"""Fresh databases for tests: SQLite always, PostgreSQL where TEST_DATABASE_URL names a server to write to."""
 
 from __future__ import annotations
 

@@ -307,10 +307,9 @@ def test_a_password_is_never_told() -> None:
 
 
 def test_what_was_written_is_in_no_error(store: Store) -> None:
-    with pytest.raises(StoreFailed) as failure:
-        with store.write() as connection:
-            row = {"id": "local", "owner": "nobody", "task": "my private text", "title": "", "args": {}, "state": "x"}
-            connection.execute(jobs.insert().values(**row, created=0))
+    with pytest.raises(StoreFailed) as failure, store.write() as connection:
+        row = {"id": "local", "owner": "nobody", "task": "my private text", "title": "", "args": {}, "state": "x"}
+        connection.execute(jobs.insert().values(**row, created=0))
     cause = failure.value.__cause__
     assert "my private text" not in f"{failure.value} {failure.value.details} {cause}"
 
