@@ -1,0 +1,28 @@
+"""`python -m bench NAME [options]`: runs one measurement. Knows none of them by itself."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = {
+    "chat": "raw runtime, engine, /v1, Gradio and Streamlit on the same prompts at 1, 4 and 16 users",
+    "class": "30 people paste one rhyme, 8 paste different ones, while somebody says hi; with and without admission",
+    "heavy": "chat speed while a heavy job runs beside it",
+    "server": "16 users against llama_cpp.server on the same file",
+    "start": "warm start, first page, /gradio, first token; CLI verbs",
+}
+
+
+def main() -> int:
+    """Exit code of the chosen measurement."""
+    if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
+        print("usage: python -m bench NAME [--help]\n" + "\n".join(f"  {name:8}{what}" for name, what in NAMES.items()))
+        return 2
+    name = sys.argv.pop(1)
+    code = importlib.import_module(f"bench.bench_{name}").main()
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
