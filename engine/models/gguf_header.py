@@ -53,6 +53,16 @@ QUANTIZATIONS: Mapping[int, str] = {
 }
 # fmt: on
 
+# ggml's types of tensors: weights per block, bytes per block (ggml.c: type_traits)
+# fmt: off
+BLOCKS: Mapping[int, tuple[int, int]] = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84),
+    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 16: (256, 66), 17: (256, 74), 18: (256, 98),
+    19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4),
+    27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+}
+# fmt: on
+
 
 @dataclass(frozen=True)
 class GgufHeader:
@@ -96,6 +106,11 @@ class GgufHeader:
     def context_length(self) -> int | None:
         """Trained window, in tokens."""
         return self._number(f"{self.architecture}.context_length")
+
+    @property
+    def blocks(self) -> int | None:
+        """Number of transformer layers."""
+        return self._number(f"{self.architecture}.block_count")
 
     @property
     def vocabulary(self) -> int | None:
@@ -233,7 +248,7 @@ def _struct(kind: int) -> struct.Struct:
 
 
 def _read_tensors(cursor: _Cursor, count: int, fields: Mapping[str, Scalar]) -> int:
-    """The number of weights of all tensors; checks that each begins inside the file."""
+    """The number of weights of all tensors; checks that each lies inside the file (begins, where its type is unknown)."""
     parameters, last = 0, 0
     for _ in range(count):
         cursor.text(MAX_KEY)
@@ -242,16 +257,16 @@ def _read_tensors(cursor: _Cursor, count: int, fields: Mapping[str, Scalar]) -> 
         for _ in range(dimensions):
             weights *= cursor.number(U64)
         parameters += weights
-        cursor.number(U32)
-        last = max(last, cursor.number(U64))
+        block, size = BLOCKS.get(cursor.number(U32), (1, 0))
+        last = max(last, cursor.number(U64) + max(1, weights // block * size))
     if parameters > 8 * cursor.end:  # no format stores a weight in less than a bit
         raise ValueError(f"announces {parameters} weights in {cursor.end} bytes")
     alignment = fields.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment <= 0:
         raise ValueError(f"alignment {alignment}")
     data_start = -(-cursor.at // alignment) * alignment
-    if count and data_start + last >= cursor.end:
+    if count and data_start + last > cursor.end:
         raise ValueError(
-            f"ends at byte {cursor.end}, its last tensor begins at {data_start + last}: an unfinished download?"
+            f"ends at byte {cursor.end}, its tensors need {data_start + last} bytes: an unfinished download?"
         )
     return parameters

@@ -1,0 +1,151 @@
+"""Headers of sound files are read exactly; hostile ones are refused in little time and memory."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import BadFile, ModelFileCorrupt
+from engine.models.bundled import bundled_file
+from engine.models.gguf_header import MAX_TEXT, parse, read_header
+from tests.models import gguf_files as make
+
+SOUND = make.gguf()
+
+
+def test_a_sound_file(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(SOUND)
+    header = read_header(path)
+    assert (header.version, header.architecture, header.name, header.licence) == (3, "llama", "Tiny", "mit")
+    assert (header.quantization, header.context_length, header.vocabulary) == ("Q8_0", 2048, 3)
+    assert header.chat_template == "{{ messages }}"
+    assert (header.tensors, header.parameters) == (2, 3 * 2 + 4)
+    assert header.fields["llama.rope.freq_base"] == 10000.0
+    assert header.fields["tokenizer.ggml.add_bos_token"] is True
+    assert header.arrays == {"tokenizer.ggml.tokens": 3, "tokenizer.ggml.scores": 3}
+
+
+def test_the_bundled_file_in_time() -> None:
+    started = time.perf_counter()
+    header = read_header(bundled_file())
+    assert time.perf_counter() - started < 0.5
+    assert (header.architecture, header.quantization, header.context_length) == ("llama", "Q4_1", 8192)
+    assert (header.licence, header.vocabulary, header.parameters) == ("apache-2.0", 49152, 134515008)
+    assert header.chat_template is not None and "<|im_start|>" in header.chat_template
+
+
+def test_what_a_file_does_not_say_is_none() -> None:
+    header = parse(make.gguf(fields=[]))
+    assert header.architecture is header.quantization is header.context_length is header.chat_template is None
+    assert parse(make.gguf(fields=[make.u32("general.file_type", 999)])).quantization is None
+    assert parse(make.gguf(fields=[make.u32("general.architecture", 3)])).architecture is None
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(SOUND)
+    assert read_header(path).name == "Tiny"
+    path.write_bytes(make.gguf(fields=[make.string("general.name", "Other one")]))
+    assert read_header(path).name == "Other one"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "has 0 bytes"),
+        (b"GGUF", "has 4 bytes"),
+        (b"PK\x03\x04" + bytes(60), "does not begin with GGUF"),
+        (make.gguf(version=1), "version 1"),
+        (make.gguf(version=0x03000000), "version 50331648"),  # written on a big-endian machine
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**63, 0), "items announced"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**64 - 1), "items announced"),
+        (make.gguf(fields=[struct.pack("<Q", 2**62)]), "a text of 4611686018427387904 bytes"),
+        (make.gguf(fields=[make.text("k") + struct.pack("<I", 99)]), "unknown type 99"),
+        (make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.U64, 2**61))]), "more were announced"),
+        (make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.STRING, 2**40))]), "items announced"),
+        (make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.ARRAY, 1))]), "unknown type 9"),
+        (make.gguf(fields=[make.string("k", "x" * (MAX_TEXT + 1))]), "a text of 1048577 bytes"),
+        (make.gguf(fields=[make.string(str(i), "x" * MAX_TEXT) for i in range(9)]), "a text of 1048576 bytes"),
+        (make.gguf(tensors=[make.tensor("w", [1] * 5)]), "5 items announced"),
+        (make.gguf(tensors=[make.tensor("w", [2**40, 2**40])]), "announces 12089"),
+        (make.gguf(fields=[make.u32("general.alignment", 0)]), "alignment 0"),
+        (make.gguf(data=8), "an unfinished download"),
+    ],
+)
+def test_hostile_files_are_refused_with_a_reason(tmp_path: Path, data: bytes, reason: str) -> None:
+    path = tmp_path / "hostile.gguf"
+    path.write_bytes(data)
+    with pytest.raises(ModelFileCorrupt, match=reason) as caught:
+        read_header(path)
+    assert caught.value.message.startswith("hostile.gguf is not a sound GGUF file: ")
+
+
+@pytest.mark.parametrize("size", range(0, len(SOUND) - 40 + 24, 7))
+def test_every_truncation_is_noticed(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(SOUND[:size])
+    with pytest.raises(ModelFileCorrupt):
+        read_header(path)
+
+
+@settings(max_examples=300, deadline=1000)
+@given(st.lists(st.tuples(st.integers(4, len(SOUND) - 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4))
+def test_changed_bytes_are_read_or_refused(changes: list[tuple[int, bytes]]) -> None:
+    data = bytearray(SOUND)
+    for place, new in changes:
+        data[place : place + len(new)] = new
+    _read_or_refuse(bytes(data))
+
+
+@settings(max_examples=300, deadline=1000)
+@given(st.binary(max_size=400), st.integers(0, 40), st.integers(0, 40))
+def test_random_bytes_are_read_or_refused(tail: bytes, tensors: int, fields: int) -> None:
+    _read_or_refuse(b"GGUF" + struct.pack("<IQQ", 3, tensors, fields) + tail)
+
+
+def _read_or_refuse(data: bytes) -> None:
+    try:
+        parse(data)
+    except ValueError as error:
+        assert str(error)
+
+
+def test_a_large_file_of_zeros_costs_little(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.gguf"
+    with path.open("wb") as file:  # sparse: 8 GB of announced, empty texts
+        file.write(make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.STRING, 3_900_000))], data=0))
+        file.truncate(8 << 30)
+    tracemalloc.start()
+    started = time.process_time()
+    try:
+        read_header(path)
+    except ModelFileCorrupt:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert time.process_time() - started < 15
+    assert peak < 32 << 20
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is unreadable to root, or on Windows by mode")
+def test_unreadable_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret.gguf"
+    path.write_bytes(SOUND)
+    path.chmod(0)
+    with pytest.raises(BadFile):
+        read_header(path)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.gguf", tmp_path):
+        with pytest.raises(BadFile):
+            read_header(path)
