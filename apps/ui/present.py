@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apps.ui.i18n import Words
+from apps.ui.markdown import safe_markdown as safe_markdown
 from apps.ui.theme import OKABE_ITO
 from engine.errors import EngineError
 from engine.types import (
