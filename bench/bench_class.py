@@ -1,6 +1,6 @@
 """A class at one machine: many people paste a long rhyme while somebody says hi; with our admission and without.
 
-Two cases: one rhyme for everybody, and a different one for each. The base is what the bare server needs in the same run:
+Two cases: one rhyme for everybody, a different one for each. The base is what the bare server needs in the same run:
 for one rhyme, to read it once and to write all answers; for different ones, to answer them one after another.
 """
 
