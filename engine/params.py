@@ -44,6 +44,16 @@ class Param:
         """Key of the label in the catalogues."""
         return f"param.{self.name}.label"
 
+    @property
+    def accepted(self) -> str:
+        """What it takes, in English, such as "a number from 0 to 2"."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind in ("lines", "text"):
+            return "text"
+        number = "a number" if self.kind == "float" else "a whole number"
+        return f"{number} from {self.low:.10g} to {self.high:.10g}"
+
     def check(self, value: Any) -> Any:
         """The value in its own type. Raises BadParameter with name, value and range."""
         if value is None:
@@ -52,7 +62,11 @@ class Param:
             return self._converted(value)
         except (TypeError, ValueError) as error:
             raise BadParameter(
-                f"{self.name}={value!r}", name=self.name, value=str(value), low=self.low, high=self.high
+                f"{self.name} takes {self.accepted}, not {value!r}",
+                name=self.name,
+                value=str(value),
+                low=self.low,
+                high=self.high,
             ) from error
 
     def _converted(self, value: Any) -> Any:
@@ -136,7 +150,7 @@ class Params(Mapping[str, Any]):
         return Params({**self._values, **changes})
 
     def seeded(self) -> Params:
-        """A copy whose seed is a number: the given one, else a fresh random one, so that it can be shown and repeated."""
+        """A copy whose seed is a number, the given one or a fresh random one, so that it can be shown and repeated."""
         return self if self["seed"] is not None else self.replace(seed=random_seed())
 
     def changed(self) -> dict[str, Any]:

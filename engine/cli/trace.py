@@ -1,0 +1,112 @@
+"""The verb `trace`: what exactly would go into the model, and whether it fits. No inference."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.asking import add_model_arguments, add_param_arguments, checked, opened, params_of, text_of
+from engine.cli.output import Output
+from engine.snippets import portable, snippets
+from engine.types import Message
+
+if TYPE_CHECKING:
+    from engine.backends.base import Request
+    from engine.engine import Model
+
+HELP = "show the exact prompt, its tokens and the window's arithmetic; no inference"
+OWN_ADDRESS = "http://127.0.0.1:8501/v1"  # where run.py serves unless told otherwise
+NOT_OBSERVABLE = "prompt not observable: this server tells only how many tokens it counted"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Question, system prompt, model, parameters."""
+    parser.add_argument("question", nargs="?", help="- or nothing reads standard input")
+    parser.add_argument("-s", "--system", metavar="TEXT", help="system prompt")
+    parser.add_argument("--raw", action="store_true", help="the question is the whole prompt, without chat template")
+    add_model_arguments(parser)
+    add_param_arguments(parser)
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    """Exit code 0."""
+    params = params_of(arguments)
+    question = text_of(arguments.question)
+    messages = [Message("system", checked(arguments.system))] if arguments.system else []
+    with opened(arguments) as model:
+        raw = question if arguments.raw else None
+        asked = [] if arguments.raw else [*messages, Message("user", question)]
+        request = model.request(asked, params, raw=raw, virtual_window=arguments.virtual_window)
+        found = {**_prompt(model, request), **_request(model, request)}
+    if out.as_json:
+        out.json(found)
+    else:
+        out.text("".join(line + "\n" for line in _lines(found)))
+    return 0
+
+
+def _prompt(model: Model, request: Request) -> dict[str, Any]:
+    """The rendered prompt and what it leaves of the window, or nulls with the reason."""
+    if "exact_prompt" not in model.capabilities:
+        unknown = dict.fromkeys(("prompt", "tokens", "count", "window", "reserved", "free"))
+        return {**unknown, "fits": None, "reason": NOT_OBSERVABLE}
+    rendered = model.render(request)
+    pieces = rendered.pieces or (None,) * len(rendered.tokens)
+    tokens = [{"id": token, "piece": piece} for token, piece in zip(rendered.tokens, pieces, strict=True)]
+    count = len(tokens)
+    windows = [size for size in (model.window(), request.virtual_window) if size]
+    left = budget(count, request.params["max_tokens"], min(windows, default=None))
+    return {"prompt": rendered.prompt, "tokens": tokens, "count": count, **left, "reason": None}
+
+
+def budget(count: int, max_tokens: int, window: int | None) -> dict[str, Any]:
+    """How a prompt of `count` tokens shares the window: `reserved` for the answer (-1: all that is left) and `free`, in
+    tokens; `fits` is False where llama.cpp refuses it, from a full window on.
+    """
+    if window is None:
+        return {"window": None, "reserved": None, "free": None, "fits": None}
+    left = max(0, window - count)
+    reserved = left if max_tokens < 0 else min(max_tokens, left)
+    return {"window": window, "reserved": reserved, "free": left - reserved, "fits": count < window}
+
+
+def _request(model: Model, request: Request) -> dict[str, Any]:
+    endpoint = model.card.endpoint
+    name = endpoint.model if endpoint else model.card.id
+    address = endpoint.base_url if endpoint else OWN_ADDRESS
+    variable = endpoint.provider.key_env if endpoint else "ATELIER_KEY"
+    body = portable(model.body(request), name)
+    made = snippets(body, address, variable)
+    return {
+        "model": model.card.id,
+        "request": body,
+        "curl": made.curl,
+        "python": made.python,
+        "langchain": made.langchain,
+    }
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"# model: {found['model']}"
+    if found["prompt"] is None:
+        yield f"# {found['reason']}"
+    else:
+        yield f"\n# prompt: {found['count']} tokens"
+        yield found["prompt"]
+        yield "\n# tokens: id, piece"
+        yield from (f"{token['id']:>7}  {token['piece']!r}" for token in found["tokens"])
+        yield "\n# window"
+        yield _arithmetic(found)
+    for form in ("curl", "python"):
+        yield f"\n# the same request: {form}"
+        yield found[form].rstrip("\n")
+
+
+def _arithmetic(found: dict[str, Any]) -> str:
+    if found["window"] is None:
+        return f"{found['count']} prompt; the window is not known"
+    if not found["fits"]:
+        return f"{found['count']} prompt ≥ {found['window']} window: refused"
+    parts = f"{found['count']} prompt + {found['reserved']} reserved for the answer + {found['free']} free"
+    return f"{parts} = {found['window']} tokens"
