@@ -1,0 +1,180 @@
+"""The Gradio mirror: one `gr.Blocks` per language with one tab per section, mounted at /gradio/fr and /gradio/en.
+
+Importing it takes seconds, so the server does that behind its first page. Knows no layout of a tab and no backend.
+`python -m apps.gradio_app` serves it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from apps import gradio_api, gradio_kit, host
+from apps.gradio_kit import INTERNAL, Running, Sidebar, Ui
+from apps.gradio_look import CSS, PageInLanguage, theme
+from apps.options import Options
+from apps.tabs import chat, models, room
+from apps.ui.i18n import LANGUAGES, Language, choose
+from apps.ui.sections import SECTIONS
+from engine.engine import Engine
+from engine.errors import EngineError
+
+PATH = "/gradio"
+PORT = 7860
+# Above the slots, so that a whole class reaches our own queue, which is fair and says the place, and not Gradio's.
+MARGIN = 64
+OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
+TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
+    "chat": chat.build,
+    "models": models.build,
+    "room": room.build,
+}
+
+
+def build(engine: Engine, lang: Language, options: Options, running: Running | None = None) -> gr.Blocks:
+    """The whole interface in one language. May be called from any thread, from one at a time."""
+    ui = Ui(engine, lang, options, running or Running())
+    with gr.Blocks(title=ui.t("app.name"), analytics_enabled=False, fill_width=True) as blocks:
+        bar = gradio_kit.sidebar(ui, blocks)
+        tabs = {}
+        with gr.Tabs():
+            for section in SECTIONS:
+                if section.class_only and not options.class_mode:
+                    continue
+                with gr.Tab(ui.t(f"section.{section.key}"), id=section.key, visible=not section.class_only) as tab:
+                    gradio_kit.header(ui, section)
+                    TABS[section.key](ui, bar, blocks)
+                tabs[section] = tab
+        blocks.load(_opened(ui, bar, tabs), None, [bar.model, *bar.params.values(), *tabs.values()], **INTERNAL)
+        gradio_api.add(ui)
+    return _queued(blocks, engine)
+
+
+def _opened(ui: Ui, bar: Sidebar, tabs: dict[Any, gr.Tab]) -> Callable[[gr.Request], dict[Any, Any]]:
+    def opened(request: gr.Request) -> dict[Any, Any]:
+        role = ui.person(request).role
+        shown = {tab: gr.Tab(visible=key.visible(role, ui.options.class_mode)) for key, tab in tabs.items()}
+        return bar.from_address(request.query_params) | shown
+
+    return opened
+
+
+def _queued(blocks: gr.Blocks, engine: Engine) -> gr.Blocks:
+    limit = engine.settings.slots + MARGIN
+    blocks.max_threads = limit + OWN_THREADS  # Gradio runs no more events at once than it has threads
+    blocks.queue(max_size=engine.settings.queue, default_concurrency_limit=limit)
+    # After each event Gradio sums up its last 10,000 with pandas, for a dashboard that is off here.
+    blocks._queue.ANALYTICS_MAX_EVENTS = 1
+    return blocks
+
+
+def gradio_apps(engine: Engine, options: Options) -> list[tuple[str, FastAPI]]:
+    """Path and application of each language. The caller mounts them at the root and enters each one's
+    `router.lifespan_context`, which starts its queue.
+    """
+    running = Running()
+    return [(f"{PATH}/{lang}", _mounted(build(engine, lang, options, running), lang)) for lang in LANGUAGES]
+
+
+def _mounted(blocks: gr.Blocks, lang: Language) -> FastAPI:
+    outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        outer,
+        blocks,
+        path=f"{PATH}/{lang}",
+        theme=theme(),
+        css=CSS,
+        footer_links=["api"],
+        run_history=False,  # Gradio would keep every call in the browser and offer to send it to its hub
+        enable_monitoring=False,
+        show_error=False,
+        allowed_paths=[],
+        max_file_size="1mb",
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+    )
+    outer.add_middleware(PageInLanguage, lang=lang)
+    return outer
+
+
+def redirect(request: Request) -> RedirectResponse:
+    """To the interface in the browser's language; what the address asks for goes along."""
+    lang = choose(request.headers.get("accept-language"))
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{PATH}/{lang}/{query}", 307)
+
+
+def routes(engine: Engine, options: Options) -> list[BaseRoute]:
+    """The routes of the mirror; `gradio_apps` tells what the outer lifespan must enter besides."""
+    return mounted(gradio_apps(engine, options))
+
+
+def mounted(apps: list[tuple[str, FastAPI]]) -> list[BaseRoute]:
+    """The routes of applications that are there already."""
+    entries: list[BaseRoute] = [Route(PATH, redirect), Route(f"{PATH}/", redirect)]
+    return [*entries, *(_At(path, app) for path, app in apps)]
+
+
+class _At(Mount):
+    """A route that leaves the path to its application, which mounts Gradio at the same path itself."""
+
+    def __init__(self, path: str, app: FastAPI) -> None:
+        super().__init__(path, app=app)
+
+    def matches(self, scope: Any) -> Any:
+        match, child = super().matches(scope)
+        kept = {name: value for name, value in child.items() if name == "endpoint"}
+        return match, kept
+
+
+def application(engine: Engine, options: Options) -> Starlette:
+    """The mirror alone as an ASGI application."""
+    apps = gradio_apps(engine, options)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for _, app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    return Starlette(routes=mounted(apps), lifespan=lifespan)
+
+
+def free_port(wanted: int = PORT) -> int:
+    """`wanted` if nobody listens there on loopback, else a free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise EngineError("no free port on loopback")
+
+
+def main() -> None:
+    """Serve the mirror alone, on loopback."""
+    import uvicorn
+
+    port = free_port()
+    engine = host.engine()
+    sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
+    sys.stdout.flush()
+    try:
+        uvicorn.run(application(engine, Options.from_env(os.environ)), host="127.0.0.1", port=port, log_level="warning")
+    finally:
+        engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""What every Gradio tab shares: header, sidebar with model and parameters, errors as sentences, streams of answers.
+
+The mirror of `streamlit_kit`, verb by verb. Knows no backend; what a person does is kept in `gr.State`, never here.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from apps import host
+from apps.options import Options
+from apps.ui import present
+from apps.ui.controls import GROUPS, Control, controls
+from apps.ui.i18n import LANGUAGES, Language, Words, words
+from apps.ui.sections import Section
+from engine.catalog import ModelCard
+from engine.engine import Engine
+from engine.errors import EngineError, UnknownModel
+from engine.generation import Generation
+from engine.params import BY_NAME, Params
+from engine.people import Person
+
+INTERNAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+STATE_EVERY_S = 10.0
+LOADING_EVERY_S = 2.0
+
+
+class Running:
+    """The answers under way, by person and browser session: what a stop button needs to find."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, str], Generation] = {}
+
+    @contextmanager
+    def watch(self, key: tuple[str, str], generation: Generation) -> Iterator[None]:
+        """Let the answer be stopped by `key` while it lasts."""
+        with self._lock:
+            self._under_way[key] = generation
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._under_way.get(key) is generation:
+                    del self._under_way[key]
+
+    def stop(self, key: tuple[str, str]) -> None:
+        """Stop the answer of `key`, if there is one."""
+        with self._lock:
+            generation = self._under_way.get(key)
+        if generation is not None:
+            generation.stop()
+
+
+@dataclass(frozen=True)
+class Ui:
+    """One interface in one language over one engine; `running` belongs to the process, the rest are values."""
+
+    engine: Engine
+    lang: Language
+    options: Options
+    running: Running = field(default_factory=Running)
+
+    @property
+    def words(self) -> Words:
+        """The texts of this interface."""
+        return words(self.lang)
+
+    def t(self, key: str, **values: Any) -> str:
+        """The text under `key`."""
+        return self.words.t(key, **values)
+
+    def person(self, request: gr.Request) -> Person:
+        """Who asks. Raises AccessDenied."""
+        return host.person_of(dict(request.headers))
+
+
+def header(ui: Ui, section: Section) -> None:
+    """Title of a section, and the question that it answers."""
+    gr.HTML(f"<h1>{_esc(ui.t(f'section.{section.key}'))}</h1><p>{_esc(ui.t(f'question.{section.key}'))}</p>",
+            elem_classes="atelier-header")  # fmt: skip
+
+
+def control(row: Control) -> gr.components.Component:
+    """One parameter as a widget with label, explanation and bounds."""
+    shared: dict[str, Any] = {"label": row.label, "info": row.help, "value": row.value, "elem_id": f"param-{row.name}"}
+    if row.kind == "slider":
+        return gr.Slider(row.low, row.high, step=row.step, **shared)
+    if row.kind == "number":
+        return gr.Number(minimum=row.low, maximum=row.high, precision=0 if row.whole else None, **shared)
+    if row.kind == "choice":
+        return gr.Dropdown(list(row.choices), **shared)
+    return gr.Textbox(lines=2, **shared)
+
+
+@dataclass(frozen=True)
+class Sidebar:
+    """The controls that every tab reads: the model and the parameters, by name."""
+
+    ui: Ui
+    model: gr.Dropdown
+    params: Mapping[str, gr.components.Component]
+    state: gr.HTML
+
+    @property
+    def inputs(self) -> set[Any]:
+        """What a handler takes to know model and parameters."""
+        return {self.model, *self.params.values()}
+
+    def chosen(self, values: Mapping[Any, Any]) -> tuple[str, Params]:
+        """Model id and parameters of a handler's values. Raises BadParameter."""
+        given = {name: values[box] for name, box in self.params.items()}
+        return values[self.model], Params({name: value for name, value in given.items() if value not in (None, "")})
+
+    def from_address(self, query: Mapping[str, str]) -> dict[Any, Any]:
+        """What a link sets: model and parameters. What it sets wrongly keeps its default and is said in a note."""
+        updates: dict[Any, Any] = {}
+        choices = model_choices(self.ui)
+        wanted = query.get("model")
+        known = {model_id for _, model_id in choices}
+        if wanted and wanted not in known:
+            self._note(UnknownModel(wanted, model=wanted))
+        value = wanted if wanted in known else _default(self.ui, choices)
+        updates[self.model] = gr.Dropdown(choices=choices, value=value)
+        for name, box in self.params.items():
+            if name in query:
+                updates |= self._set(name, box, query[name])
+        return updates
+
+    def _set(self, name: str, box: Any, text: str) -> dict[Any, Any]:
+        try:
+            value = BY_NAME[name].check(text.replace("\\n", "\n"))
+        except EngineError as error:
+            self._note(error)
+            return {}
+        return {box: "\n".join(value) if isinstance(value, tuple) else value}
+
+    def _note(self, error: EngineError) -> None:
+        gr.Warning(present.error_text(error, self.ui.words).sentence)
+
+
+def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
+    """The left column: name, model and its state, parameters, language. It comes before every tab."""
+    with gr.Sidebar(label=ui.t("sidebar.parameters"), width=300):
+        gr.HTML(f"<h2>{_esc(ui.t('app.name'))}</h2>", elem_classes="atelier-header")
+        choices = model_choices(ui)
+        model = gr.Dropdown(choices, value=_default(ui, choices), label=ui.t("sidebar.model"),
+                            info=ui.t("sidebar.model_help"), elem_id="model")  # fmt: skip
+        state = gr.HTML(elem_id="model-state")
+        params = _parameters(ui)
+        gr.HTML(_languages(ui), elem_classes="atelier-language")
+    bar = Sidebar(ui, model, params, state)
+    _keep_in_address(bar)
+    _follow_state(bar, blocks)
+    return bar
+
+
+def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
+    rows, boxes = controls(ui.lang), {}
+    with gr.Accordion(ui.t("sidebar.parameters"), open=False):
+        for group in GROUPS:
+            inside = [row for row in rows if row.group == group]
+            if group == "basic":
+                boxes |= {row.name: control(row) for row in inside}
+            elif inside:
+                with gr.Accordion(ui.t(f"group.{group}"), open=False):
+                    boxes |= {row.name: control(row) for row in inside}
+        reset = gr.Button(ui.t("sidebar.reset_parameters"), size="sm")
+    starts = [row.value for row in rows]
+    ordered = [boxes[row.name] for row in rows]
+    reset.click(None, None, ordered, js=_RESET.format(starts=json.dumps(starts), names=json.dumps(list(boxes))))
+    return boxes
+
+
+# The address follows the controls without a round trip; only what differs from the defaults stands in it.
+_RESET = """() => {{ const url = new URL(location.href); {names}.forEach(name => url.searchParams.delete(name));
+history.replaceState(null, "", url); return {starts}; }}"""
+_KEEP = """(...values) => {{ const url = new URL(location.href), names = {names}, starts = {starts};
+names.forEach((name, at) => {{ const value = values[at];
+  const same = value === null || value === undefined || String(value) === String(starts[at] ?? "");
+  if (same) url.searchParams.delete(name);
+  else url.searchParams.set(name, String(value).replaceAll("\\n", "\\\\n")); }});
+history.replaceState(null, "", url); }}"""
+
+
+def _keep_in_address(bar: Sidebar) -> None:
+    names = ["model", *bar.params]
+    boxes: list[Any] = [bar.model, *bar.params.values()]
+    starts = [None, *(box.value for box in bar.params.values())]
+    gr.on([box.input for box in boxes], None, boxes, None,
+          js=_KEEP.format(names=json.dumps(names), starts=json.dumps(starts)))  # fmt: skip
+
+
+def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:
+    timer = gr.Timer(STATE_EVERY_S)
+
+    def look(model_id: str, shown: str | None, request: gr.Request) -> Any:
+        text, loading = state_html(bar.ui, model_id, request)
+        changed = gr.skip() if text == shown else text
+        return changed, gr.Timer(LOADING_EVERY_S if loading else STATE_EVERY_S)
+
+    gr.on([timer.tick, bar.model.change], look, [bar.model, bar.state], [bar.state, timer], **INTERNAL)
+    blocks.load(look, [bar.model, bar.state], [bar.state, timer], **INTERNAL)
+
+
+def state_html(ui: Ui, model_id: str, request: gr.Request) -> tuple[str, bool]:
+    """What the sidebar says about the chosen model, the machine and the person; and whether the model is loading."""
+    state = ui.engine.model(model_id).state()
+    lines = [present.model_state_text(state.name, ui.words, state.elapsed)]
+    if ui.options.class_mode:
+        person = ui.person(request)
+        lines.append(ui.t(f"sidebar.me_{person.role}", name=person.nickname))
+    text = "".join(f"<div>{_esc(line)}</div>" for line in lines)
+    return f'<div role="status" aria-live="polite">{text}</div>', state.name == "loading"
+
+
+def model_choices(ui: Ui) -> list[tuple[str, str]]:
+    """The models as (what is read, id)."""
+    return [(model_label(ui, card), card.id) for card in ui.engine.models() if not card.problem]
+
+
+def model_label(ui: Ui, card: ModelCard) -> str:
+    """Name, quantization and window of a model in one line."""
+    window = ui.t("sidebar.window", window=card.window) if card.window else None
+    return " · ".join(part for part in (card.name, card.quantization, window) if part)
+
+
+def _default(ui: Ui, choices: list[tuple[str, str]]) -> str | None:
+    ids = [model_id for _, model_id in choices]
+    return ui.engine.settings.model if ui.engine.settings.model in ids else next(iter(ids), None)
+
+
+def _languages(ui: Ui) -> str:
+    links = " | ".join(
+        f'<strong aria-current="true" lang="{lang}">{lang.upper()}</strong>' if lang == ui.lang
+        # Model and parameters travel with the link as they stand in the address now.
+        else f'<a href="../{lang}/" lang="{lang}" hreflang="{lang}" aria-label="{words(lang).t(f"language.{lang}")}" '
+        f'onclick="this.search = location.search">{lang.upper()}</a>'
+        for lang in LANGUAGES
+    )  # fmt: skip
+    return f'<nav aria-label="{_esc(ui.t("sidebar.language"))}">{links}</nav>'
+
+
+def stream(ui: Ui, generation: Generation, key: tuple[str, str]) -> Iterator[present.Live]:
+    """The growing view of an answer, at least every 0.2 s and at most 20 times a second; stops it when left.
+
+    Raises EngineError before the first view only.
+    """
+    with ui.running.watch(key, generation), closing(present.follow(generation)) as views:
+        yield from views
+
+
+def error_html(error: EngineError | present.ErrorText, ui: Ui) -> str:
+    """An error as a person reads it: what happened, what to do, the code in small, details folded."""
+    text = present.error_text(error, ui.words) if isinstance(error, EngineError) else error
+    details = f"<details><summary>{_esc(ui.t('error.ui.details'))}</summary><pre>{_esc(text.details)}</pre></details>"
+    return (
+        f'<div role="alert" class="atelier-alert"><strong>{_esc(text.what)}</strong> {_esc(text.todo)} '
+        f"<small>{_esc(ui.t('error.ui.code', code=text.code))}</small>{details if text.details else ''}</div>"
+    )
+
+
+def progress_html(view: present.Progress) -> str:
+    """What is shown while nothing is written yet: a sentence, and a bar that moves."""
+    share = f' value="{view.share:.3f}"' if view.share is not None else ""
+    text = _esc(view.text)
+    return f'<div role="status" class="atelier-progress">{text} <progress aria-label="{text}"{share}></progress></div>'
+
+
+def guard(ui: Ui, error: EngineError) -> gr.Error:
+    """An EngineError as Gradio's own, in the interface's language: what clients of the named endpoints get."""
+    text = present.error_text(error, ui.words)
+    return gr.Error(f"{text.sentence} ({text.code})", print_exception=False)
+
+
+def _esc(text: str) -> str:
+    return html.escape(text, quote=True)

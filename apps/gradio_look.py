@@ -1,0 +1,116 @@
+"""How Gradio looks: the theme from the shared colours, a little CSS, and a page in the right language that names no
+other host. Knows no tab.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import gradio as gr
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from apps.ui.i18n import Language
+from apps.ui.theme import ACCENT, ACCENT_DARK, GROUND, INK
+
+# Names only: Gradio's own themes may ask a font service on the network.
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
+
+CSS = """
+.atelier-header h1 { font-size: 1.5rem; font-weight: 600; margin: 0; }
+.atelier-header h2 { font-size: 1.15rem; font-weight: 600; margin: 0; }
+.atelier-header p { margin: .15rem 0 0; }
+.atelier-alert { border-left: 4px solid #D55E00; padding: .4rem .8rem; background: #D55E0014; }
+.atelier-alert small { display: block; }
+.atelier-progress progress { width: 12rem; max-width: 40%; vertical-align: middle; margin-left: .5rem; }
+.atelier-language nav { text-align: center; }
+.atelier-hidden, .form:has(> .atelier-hidden) { display: none !important; }
+.block.atelier-slot:not(:has(.prose > *)) { display: none; }
+.atelier-scroll { overflow-x: auto; }
+.atelier-table { border-collapse: collapse; width: 100%; }
+.atelier-table th, .atelier-table td { border-bottom: 1px solid #8884; padding: .3rem .6rem; text-align: left; }
+.gradio-container a { text-decoration: underline; }
+"""
+
+
+def theme() -> gr.themes.Base:
+    """The shared colours with fonts of the reader's own machine; secondary text dark enough for WCAG AA."""
+    base = gr.themes.Base(font=list(SANS), font_mono=list(MONO))
+    return base.set(
+        body_background_fill=GROUND["light"],
+        body_background_fill_dark=GROUND["dark"],
+        body_text_color=INK["light"],
+        body_text_color_dark=INK["dark"],
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_300",
+        color_accent=ACCENT,
+        slider_color=ACCENT,
+        slider_color_dark=ACCENT_DARK,
+        link_text_color=ACCENT,
+        link_text_color_dark=ACCENT_DARK,
+        link_text_color_hover=ACCENT,
+        link_text_color_hover_dark=ACCENT_DARK,
+        button_primary_background_fill=ACCENT,
+        button_primary_background_fill_dark=ACCENT,
+        button_primary_background_fill_hover=ACCENT,
+        button_primary_background_fill_hover_dark=ACCENT,
+        button_primary_text_color="#FFFFFF",
+        button_primary_text_color_dark="#FFFFFF",
+    )
+
+
+class PageInLanguage:
+    """Middleware that makes Gradio's page say its language, and speak it where Gradio asks the browser.
+
+    Gradio writes `lang="en"` into every page, links previews to its own site, and takes the words of its own buttons
+    from the browser's language, whatever our page is written in.
+    """
+
+    def __init__(self, app: ASGIApp, lang: Language) -> None:
+        self.app, self.lang = app, lang
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].endswith(f"/{self.lang}/") or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": plain}, receive, _Rewriter(send, self.lang))
+
+
+class _Rewriter:
+    """A `send` that holds the page back until it is whole, then sends it rewritten."""
+
+    def __init__(self, send: Send, lang: Language) -> None:
+        self._send, self._lang = send, lang
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        if "text/html" in Headers(raw=self._start["headers"]).get("content-type", ""):
+            self._body = page_in(self._lang, self._body.decode()).encode()
+            MutableHeaders(raw=self._start["headers"])["content-length"] = str(len(self._body))
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": self._body})
+
+
+# Previews of links point to Gradio's site; the manifest is one of an app to install, which this is not (404).
+_FOREIGN = re.compile(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<link rel="manifest"[^>]*>')
+
+
+def page_in(lang: Language, page: str) -> str:
+    """Gradio's page, its language set to `lang`, without the previews that point to other hosts."""
+    speak: Any = f'<script>Object.defineProperty(navigator, "language", {{ get: () => "{lang}" }});</script>'
+    page = _FOREIGN.sub("", page.replace('lang="en"', f'lang="{lang}"', 1))
+    return page.replace("<head>", f"<head>{speak}", 1)

@@ -1,0 +1,1 @@
+"""One file per section: layout in Gradio, nothing else."""
