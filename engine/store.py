@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,10 @@ class Store:
             self.url: URL = make_url(url)
             self._prepare_file()
             self.engine: Engine = self._engine()
-            self.migrate()
+            with ExitStack() as on_failure:
+                on_failure.callback(self.close)
+                self.migrate()
+                on_failure.pop_all()
 
     @property
     def path(self) -> Path | None:

@@ -37,9 +37,25 @@ _SECRET_NAME = re.compile(
     r"bearer|cookie|credentials?|passw(or)?d|private[_-]?key|secret)s?($|[_.-])|^token$|^x-.*-(key|token)$",
     re.IGNORECASE,
 )
-_SECRET_SHAPE = re.compile(
-    r"\b(?:ak-[0-9a-f]{12}-|sk-|sk_|r8_|hf_|gsk_|xai-|AIza|gh[pousr]_|github_pat_)[\w-]{16,}|\bBearer\s+[\w.~+/=-]{8,}"
+_KEY_STARTS = (
+    "sk-",
+    "sk_",
+    "r8_",
+    "hf_",
+    "gsk_",
+    "xai-",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
 )
+_SECRET_SHAPE = re.compile(
+    rf"\b(?:ak-[0-9a-f]{{12}}-|{'|'.join(map(re.escape, _KEY_STARTS))})[\w-]{{16,}}|\bBearer\s+[\w.~+/=-]{{8,}}"
+)
+_HINTS = (*_KEY_STARTS, "ak-", "Bearer")  # a search for words takes a twentieth of the expression's time
 _SHORTER = (64 * 1024, 16 * 1024, 4096, 1024, 256)
 
 
@@ -253,7 +269,7 @@ def _without_secrets(text: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, HIDDEN)
-    return _SECRET_SHAPE.sub(HIDDEN, text)
+    return _SECRET_SHAPE.sub(HIDDEN, text) if any(hint in text for hint in _HINTS) else text
 
 
 def bounded(value: Any, limit: int = BODY_MAX) -> Any:

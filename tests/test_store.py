@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -252,7 +253,12 @@ def test_a_damaged_database(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[4096:] = b"\xff" * (len(whole) - 4096)
     path.write_bytes(whole)
-    assert failure_of(lambda: JobLog(Store(sqlite_url(tmp_path))).list())["reason"] == "corrupt"
+
+    def read() -> None:
+        with closing(Store(sqlite_url(tmp_path))) as opened:
+            JobLog(opened).list()
+
+    assert failure_of(read)["reason"] == "corrupt"
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -356,7 +362,8 @@ def test_a_store_on_a_network_warns_and_avoids_wal(tmp_path: Path) -> None:
     assert store.place_warning() == "network_file_system"
     assert pragma(store, "journal_mode") == "delete"
     store.close()
-    assert Store(sqlite_url(tmp_path / "x"), mountinfo=tmp_path / "none").place_warning() is None
+    with closing(Store(sqlite_url(tmp_path / "x"), mountinfo=tmp_path / "none")) as elsewhere:
+        assert elsewhere.place_warning() is None
 
 
 def test_importing_the_package_costs_no_database() -> None:
