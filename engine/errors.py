@@ -30,7 +30,8 @@ write those.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 
 class EngineError(Exception):
@@ -64,13 +65,18 @@ class BadParameter(BadInput):
 
 
 class PromptTooLong(BadInput):
-    """A prompt of `prompt_tokens` ≥ `window` tokens was refused (llama.cpp: `exceed_context_size_error`)."""
+    """A prompt of `prompt_tokens` ≥ `window` tokens was refused (llama.cpp: `exceed_context_size_error`); both are None
+    where a remote endpoint keeps them to itself.
+    """
 
     code = "prompt_too_long"
 
-    def __init__(self, prompt_tokens: int, window: int) -> None:
+    def __init__(self, prompt_tokens: int | None, window: int | None) -> None:
+        told = "the prompt is longer than the window" if prompt_tokens is None else ""
         super().__init__(
-            f"the prompt has {prompt_tokens} tokens, the window {window}", prompt_tokens=prompt_tokens, window=window
+            told or f"the prompt has {prompt_tokens} tokens, the window {window}",
+            prompt_tokens=prompt_tokens,
+            window=window,
         )
         self.prompt_tokens = prompt_tokens
         self.window = window
@@ -182,8 +188,19 @@ class StoreFailed(BackendError):
 
 def all_codes() -> tuple[str, ...]:
     """The sorted codes of the whole tree; the catalogues hold a sentence for each."""
+    return tuple(sorted({kind.code for kind in _kinds(EngineError)}))
 
-    def walk(cls: type[EngineError]) -> set[str]:
-        return {cls.code}.union(*(walk(child) for child in cls.__subclasses__()))
 
-    return tuple(sorted(walk(EngineError)))
+def error_from(data: Mapping[str, Any]) -> EngineError:
+    """The error whose `to_dict` another process sent; an unknown code becomes a plain EngineError."""
+    kind = next((kind for kind in _kinds(EngineError) if kind.code == data["code"]), EngineError)
+    details = dict(data["details"])
+    if kind is PromptTooLong:
+        return PromptTooLong(details["prompt_tokens"], details["window"])
+    return kind(data["message"], **details)
+
+
+def _kinds(root: type[EngineError]) -> Iterator[type[EngineError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)

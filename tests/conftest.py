@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.standins.llama_server import BareServer, bare_server
+from tests.standins.openai_server import OpenAIStandIn, openai_standin
 
 OURS = ("ATELIER_", "LANGCHAIN_", "LANGSMITH_")
 FOREIGN = ("_API_KEY", "_API_TOKEN", "_API_BASE", "_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -33,4 +34,11 @@ def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 def bare_llama() -> Iterator[BareServer]:
     """The real llama.cpp server with the bundled Q4_1 model, 2 slots of 1024 tokens; no admission, no supervisor."""
     with bare_server() as server:
+        yield server
+
+
+@pytest.fixture
+def openai_server() -> Iterator[OpenAIStandIn]:
+    """A fresh loopback stand-in of an OpenAI-style server."""
+    with openai_standin() as server:
         yield server
