@@ -1,0 +1,39 @@
+"""Entry of the Streamlit interface: the sections one may see, the left column that they share, then the chosen page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from apps import host
+from apps import streamlit_kit as kit
+from apps.streamlit_sidebar import sidebar
+from apps.ui.sections import sections
+from engine.errors import AccessDenied
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """One run of the application for one person."""
+    kit.seed()
+    ui = kit.Ui("app", kit.language())
+    st.set_page_config(ui.t("app.name"), ":material/forum:", initial_sidebar_state="auto")
+    try:
+        role = ui.person.role
+    except AccessDenied as error:
+        kit.show_error(ui, error)
+        return
+    pages = [
+        st.Page(ROOT / section.page, title=ui.t(f"section.{section.key}"), icon=section.icon, url_path=section.key,
+                default=section.key == "chat")
+        for section in sections(role, host.options().guarded)
+    ]  # fmt: skip
+    chosen = st.navigation({ui.t("app.name"): pages})
+    sidebar(ui)
+    kit.write_address()
+    chosen.run()
+
+
+main()

@@ -1,0 +1,302 @@
+"""What every Streamlit page shares: title, errors as sentences, the stream of an answer, what stands under an answer.
+
+The mirror of `gradio_kit`, verb by verb; the left column is in `streamlit_sidebar`. Knows no backend.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
+
+from apps import host
+from apps.ui import present
+from apps.ui.conversation import Answer, Asked, Conversation, Turn
+from apps.ui.i18n import LANGUAGES, Language, Words, choose, words
+from engine.catalog import ModelCard
+from engine.engine import Engine, Model
+from engine.errors import BadParameter, EngineError, NotSupported, UnknownModel
+from engine.params import BY_NAME, PARAMS, Param, Params
+from engine.people import Person
+from engine.snippets import portable, snippets
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+USER, MODEL = ":material/person:", ":material/smart_toy:"
+KEY_VARIABLE = "ATELIER_API_KEY"  # the name under which shown code looks for a person's key
+
+
+@dataclass(frozen=True)
+class Ui:
+    """One run of one page for one person; cheap to make."""
+
+    section: str
+    lang: Language
+
+    @property
+    def words(self) -> Words:
+        """The texts of this page."""
+        return words(self.lang)
+
+    def t(self, key: str, **values: Any) -> str:
+        """The text under `key`."""
+        return self.words.t(key, **values)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the process."""
+        return host.engine()
+
+    @property
+    def person(self) -> Person:
+        """Who looks at this page. Raises AccessDenied."""
+        return host.person_of(st.context.headers)
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """The card of the model chosen in the left column."""
+        return known_card(st.session_state.get("model"))
+
+    @property
+    def model(self) -> Model:
+        """The model chosen in the left column; its first use may prepare the file, which takes seconds, once."""
+        return self.engine.model(self.card.id)
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of the chosen model's window; asks no network and loads nothing."""
+        return (
+            self.model.window() if self.card.backend == "echo" or self.engine.loaded(self.card.id) else self.card.window
+        )
+
+    @property
+    def params(self) -> Params:
+        """The parameters as they stand in the left column. Raises BadParameter."""
+        given = {name: st.session_state.get(name) for name in BY_NAME}
+        return Params({name: value for name, value in given.items() if value not in (None, "")})
+
+    def state(self, name: str, start: Callable[[], T]) -> T:
+        """A value of this page that lasts as long as the browser's tab."""
+        found: T = st.session_state.setdefault(f"{self.section}.{name}", start())
+        return found
+
+
+def page(section: str) -> Ui:
+    """Begin a page: its title and the question that it answers."""
+    seed()
+    ui = Ui(section, language())
+    st.title(ui.t(f"section.{section}"), anchor=False)
+    st.caption(ui.t(f"question.{section}"))
+    return ui
+
+
+def language() -> Language:
+    """The language chosen, else the one of the address, else the browser's."""
+    wanted = st.session_state.get("lang")
+    return wanted if wanted in LANGUAGES else choose(st.context.locale)
+
+
+def seed() -> None:
+    """Take language, model and parameters from the address at a tab's first run; what it says wrongly is left out."""
+    if "seeded" in st.session_state:
+        return
+    st.session_state["seeded"] = True
+    asked = st.query_params.get("lang", "").lower()
+    st.session_state.setdefault("lang", asked if asked in LANGUAGES else choose(st.context.locale))
+    st.session_state.setdefault("model", known_card(st.query_params.get("model")).id)
+    for param in PARAMS:
+        st.session_state.setdefault(param.name, _from_address(param, st.query_params.get(param.name)))
+
+
+def known_card(wanted: str | None = None) -> ModelCard:
+    """The card of that model, or of the default one where there is no such model."""
+    catalog, default = host.engine().catalog, host.engine().settings.model
+    try:
+        return catalog.card(wanted or default)
+    except UnknownModel:
+        return catalog.card(default)
+
+
+def _from_address(param: Param, text: str | None) -> Any:
+    try:
+        value = param.default if text is None else param.check(text)
+    except BadParameter:
+        value = param.default
+    return "\n".join(value) if isinstance(value, tuple) else value
+
+
+def write_address() -> None:
+    """Put into the page's address what differs from the defaults, so that it can be handed out; nothing else."""
+    wanted = {param.name: st.session_state[param.name] for param in PARAMS}
+    start = {param.name: _from_address(param, None) for param in PARAMS}
+    wanted |= {"model": st.session_state["model"], "lang": st.session_state["lang"]}
+    start |= {"model": known_card().id, "lang": choose(st.context.locale)}
+    for name, value in wanted.items():
+        text = None if value == start[name] or value is None else str(value)
+        if text != st.query_params.get(name):
+            if text is None:
+                del st.query_params[name]
+            else:
+                st.query_params[name] = text
+
+
+@contextmanager
+def guard(ui: Ui) -> Iterator[None]:
+    """Show an EngineError as two sentences; a defect of ours leaves its traceback in the log and one sentence here."""
+    try:
+        yield
+    except EngineError as error:
+        show_error(ui, error)
+    except Exception:
+        log.exception("page %s", ui.section)
+        _alert(ui, present.neutral_error(ui.words))
+
+
+def show_error(ui: Ui, error: EngineError) -> None:
+    """What happened, what to do, the code in small, the details folded."""
+    _alert(ui, present.error_text(error, ui.words))
+
+
+def _alert(ui: Ui, text: present.ErrorText) -> None:
+    code = ui.t("error.ui.code", code=text.code)
+    st.error(f"**{_plain(text.what)}** {_plain(text.todo)}  \n:small[{code}]", icon=":material/error:")
+    if text.details:
+        with st.expander(ui.t("error.ui.details")):
+            st.code(text.details, language="json")
+
+
+def _plain(text: str) -> str:
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>$:#|~" else sign for sign in text)
+
+
+def show_answer(ui: Ui, chat: Conversation, answer: Answer) -> None:
+    """Draw the answer under way to its end, keep it, and draw the page anew with what stands under it."""
+    with st.chat_message("user", avatar=USER):
+        st.text(answer.question)
+    with st.chat_message("assistant", avatar=MODEL):
+        try:
+            stream(ui, answer)
+            chat.finish()
+        except EngineError as error:
+            chat.refuse(answer.question, error)
+    st.rerun()
+
+
+def stream(ui: Ui, answer: Answer) -> None:
+    """Draw an answer while it comes, at most 20 times a second. Raises EngineError before anything came.
+
+    A rerun leaves the answer going on, and the next run draws on; when the browser has gone, it is stopped.
+    """
+    reasoning, body = st.empty(), st.empty()
+    try:
+        for view in answer.views():
+            if view.reasoning and not view.text:
+                reasoning.caption(_plain(view.reasoning))
+            if view.text:
+                body.markdown(present.safe_markdown(view.text))
+            elif answer.stopping:
+                body.caption(ui.t("progress.stopping"))
+            elif view.finished is None:
+                progress = present.progress_text(view.waiting, ui.words)
+                body.progress(progress.share or 0.0, progress.text)
+    except StopException:
+        answer.stop()
+        raise
+
+
+def show_turn(ui: Ui, turn: Turn, number: int) -> None:
+    """A question, its answer, and what stands under every answer."""
+    with st.chat_message("user", avatar=USER):
+        st.text(turn.question)
+    with st.chat_message("assistant", avatar=MODEL):
+        if turn.result.reasoning:
+            with st.expander(ui.t("chat.reasoning")):
+                st.text(turn.result.reasoning)
+        st.markdown(present.safe_markdown(turn.result.text) or ui.t("chat.no_text"))
+        note = {"failed": "chat.interrupted", "user_stopped": "chat.stopped"}.get(turn.result.outcome)
+        if note:
+            st.caption(f"⚠ {ui.t(note)}")
+        footer(ui, turn, number)
+
+
+def footer(ui: Ui, turn: Turn, number: int) -> None:
+    """Under every answer, always in this order: statistics, what went in, code, save."""
+    result = turn.result
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"footer.{number}"):
+        st.caption(present.stats_line(result.outcome, result.usage, result.stats, ui.words), width="content")
+        _folded(ui, "stats.title", ":material/speed:", number, lambda: _statistics(ui, turn))
+        _folded(ui, "chat.trace", ":material/visibility:", number, lambda: _trace(ui, turn))
+        _folded(ui, "chat.code", ":material/terminal:", number, lambda: _code(ui, turn.asked))
+        st.download_button(
+            ui.t("chat.save"),
+            json.dumps({"question": turn.question, **result.to_dict()}, indent=2, ensure_ascii=False),
+            f"{ui.t('chat.file')}-{number + 1}.json",
+            "application/json",
+            help=ui.t("chat.save_help"),
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            key=f"save.{number}",
+        )
+
+
+def _folded(ui: Ui, title: str, icon: str, number: int, draw: Callable[[], None]) -> None:
+    """A popover whose content is made only when it is opened: fifty answers would otherwise ask fifty times."""
+    with st.popover(ui.t(title), icon=icon, type="tertiary", on_change="rerun", key=f"{title}.{number}") as box:
+        if box.open:
+            with guard(ui):
+                draw()
+
+
+def _statistics(ui: Ui, turn: Turn) -> None:
+    exported = turn.result.stats.export(turn.result.outcome, turn.result.usage)
+    st.caption(ui.t("stats.popover"))
+    st.code(present.stats_json(exported), language="json")
+    st.markdown("\n".join(f"- `{name}` {text}" for name, text in present.stats_help(exported, ui.words)))
+
+
+def _trace(ui: Ui, turn: Turn) -> None:
+    model = ui.engine.model(turn.asked.model)
+    try:
+        rendered = model.render(model.request(turn.asked.messages, turn.asked.params))
+    except NotSupported:
+        counted = turn.result.usage.prompt_tokens
+        told = ui.t("chat.trace_counted", count=counted) if counted is not None else ""
+        st.caption(f"{ui.t('chat.trace_unavailable')} {told}")
+        return
+    st.caption(ui.t("chat.trace_help", count=len(rendered.tokens)))
+    st.code(rendered.prompt, language=None, wrap_lines=True)
+
+
+def _code(ui: Ui, asked: Asked) -> None:
+    model = ui.engine.model(asked.model)
+    body = model.body(model.request(asked.messages, asked.params))
+    endpoint = model.card.endpoint
+    address = endpoint.base_url if endpoint else own_address()
+    key = (endpoint.provider.key_env if endpoint else None) or (KEY_VARIABLE if host.options().guarded else None)
+    forms = snippets(portable(body, endpoint.model if endpoint else model.card.id), address, key)
+    st.caption(ui.t("chat.code_help"))
+    shown = {"curl": (forms.curl, "bash"), "Python": (forms.python, "python"), "LangChain": (forms.langchain, "python")}
+    for tab, (code, name) in zip(st.tabs(list(shown)), shown.values(), strict=True):
+        tab.code(code or ui.t("unit.unknown"), language=name)
+
+
+def own_address() -> str:
+    """Where this application's own `/v1` is, as the person's browser reaches it."""
+    options = host.options()
+    scheme, _, rest = (st.context.url or f"http://127.0.0.1:{options.port}").partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{options.root_path.rstrip('/')}/v1"
+
+
+def gauge(ui: Ui, used: tuple[int, int], limits: Mapping[str, Any], window: int | None) -> None:
+    """The window as one bar: the last prompt and answer, what the next answer may take, free."""
+    if window is not None:
+        st.html(present.gauge_html(present.gauge(*used, limits["max_tokens"], window, ui.words)))

@@ -1,0 +1,151 @@
+"""The left column of every Streamlit page: who I am, the model and its state, parameters, language. Knows no page."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from apps import host
+from apps.streamlit_kit import Ui, guard, known_card
+from apps.ui import present
+from apps.ui.controls import GROUPS, Control, control, controls
+from apps.ui.i18n import LANGUAGES
+from engine.catalog import ModelCard
+from engine.native import native_state
+from engine.params import PARAMS
+
+LOADING_EVERY_S = 1.0
+CLASS_EVERY_S = 10.0
+HERE_S = 300.0  # a person seen within that time is here
+KEPT = ("lang", "seeded")
+
+
+def sidebar(ui: Ui) -> None:
+    """Draw the left column. Its controls live here, in the entry file, so that they keep their values on every page."""
+    with st.sidebar, guard(ui):
+        if host.options().guarded:
+            _me(ui)
+        _model(ui)
+        _parameters(ui)
+        st.segmented_control(
+            ui.t("sidebar.language"), LANGUAGES, key="lang", format_func=str.upper, required=True,
+            label_visibility="collapsed", help=ui.t("sidebar.language"),
+        )  # fmt: skip
+
+
+def _me(ui: Ui) -> None:
+    person = ui.person
+    st.markdown(
+        ui.t(f"sidebar.me_{person.role}", name=_escaped(person.nickname)), help=ui.t("sidebar.no_personal_data")
+    )
+    st.fragment(_load, run_every=CLASS_EVERY_S)(ui)
+    st.button(ui.t("sidebar.reset_page"), help=ui.t("sidebar.reset_page_help"), icon=":material/restart_alt:",
+              type="tertiary", on_click=_reset_page)  # fmt: skip
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"\\{sign}" if not sign.isalnum() and sign != " " else sign for sign in name)
+
+
+def _load(ui: Ui) -> None:
+    here, waiting = load(ui)
+    st.caption(ui.words.n("sidebar.load", here, waiting=waiting))
+
+
+def load(ui: Ui) -> tuple[int, int]:
+    """How many people were here in the last minutes, and how many requests wait for the chosen model."""
+    runtime = ui.engine.loaded(ui.card.id)
+    gate = runtime.gate.snapshot() if runtime is not None and runtime.gate is not None else None
+    since = time.time() - HERE_S
+    here = sum(person.last_seen.timestamp() >= since for person in ui.engine.people.all())
+    return here, len(gate.waiting) if gate else 0
+
+
+def _reset_page() -> None:
+    for name in list(st.session_state):
+        if name not in KEPT:
+            del st.session_state[name]
+    st.session_state["model"] = known_card().id
+    _reset_parameters()
+
+
+def _model(ui: Ui) -> None:
+    cards = {card.id: card for card in ui.engine.models() if not card.problem}
+    chosen = ui.card
+    cards.setdefault(chosen.id, chosen)
+    st.selectbox(
+        ui.t("sidebar.model"), list(cards), key="model", format_func=lambda name: cards[name].name,
+        help=ui.t("sidebar.model_help"),
+    )  # fmt: skip
+    state = ui.engine.state(chosen)
+    st.fragment(_state, run_every=LOADING_EVERY_S if state.name == "loading" else None)(ui, chosen)
+    with st.popover(ui.t("sidebar.model_card"), icon=":material/info:", type="tertiary"):
+        card(ui, chosen)
+    _native(ui)
+
+
+def _state(ui: Ui, chosen: ModelCard) -> None:
+    state = ui.engine.state(chosen)
+    st.markdown(present.model_state_text(state.name, ui.words, state.elapsed))
+    st.caption(" · ".join(part for part in (chosen.quantization, window_text(ui, chosen)) if part))
+
+
+def window_text(ui: Ui, chosen: ModelCard) -> str:
+    """The window in words."""
+    return ui.t("sidebar.window", window=chosen.window) if chosen.window else ui.t("sidebar.window_unknown")
+
+
+def card(ui: Ui, chosen: ModelCard) -> None:
+    """The card of a model: why it is here, its files, its licence."""
+    st.markdown(f"**{_escaped(chosen.name)}**")
+    if chosen.note_key:
+        st.markdown(ui.t(chosen.note_key))
+    for file in chosen.files:
+        note = f" · {ui.t(file.note_key)}" if file.note_key else ""
+        st.markdown(f"`{file.path.name}`  \n{file.quantization or ''} · {ui.words.size(file.size_bytes)}{note}")
+    if chosen.licence:
+        st.caption(f"{ui.t('models.licence')} {chosen.licence}")
+
+
+def _native(ui: Ui) -> None:
+    native = native_state()
+    if not native.ready:
+        elapsed = ui.words.seconds(time.time() - native.started) if native.started else ui.t("unit.unknown")
+        st.caption(f":material/construction: {ui.t(f'native.{native.state}', **_elapsed(native.state, elapsed))}")
+
+
+def _elapsed(state: str, elapsed: str) -> dict[str, str]:
+    return {"elapsed": elapsed} if state == "building" else {}
+
+
+def _parameters(ui: Ui) -> None:
+    rows = controls(ui.lang)
+    with st.expander(ui.t("sidebar.parameters"), icon=":material/tune:"):
+        for group in GROUPS:
+            inside = [row for row in rows if row.group == group]
+            if group == "basic":
+                _widgets(ui, inside)
+            elif inside:
+                with st.expander(ui.t(f"group.{group}")):
+                    _widgets(ui, inside)
+        st.button(ui.t("sidebar.reset_parameters"), help=ui.t("sidebar.reset_parameters_help"), type="tertiary",
+                  icon=":material/restart_alt:", on_click=_reset_parameters)  # fmt: skip
+
+
+def _widgets(ui: Ui, rows: list[Control]) -> None:
+    for row in rows:
+        if row.kind == "slider":
+            st.slider(row.label, row.low, row.high, step=row.step, key=row.name, help=row.help)
+        elif row.kind == "number":
+            st.number_input(row.label, row.low, row.high, value=None, step=row.step, key=row.name, help=row.help,
+                            placeholder=ui.t("sidebar.empty_seed") if row.value is None else None)  # fmt: skip
+        elif row.kind == "choice":
+            st.selectbox(row.label, row.choices, key=row.name, help=row.help)
+        else:
+            st.text_area(row.label, key=row.name, help=row.help, height=68)
+
+
+def _reset_parameters() -> None:
+    for param in PARAMS:
+        st.session_state[param.name] = control(param, "en").value

@@ -1,0 +1,54 @@
+"""Chat: talk to one model, and see what it has read. Layout only."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from apps import streamlit_kit as kit
+from apps.ui.conversation import Conversation
+from engine.errors import EngineError
+
+EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
+SHOWN = 30  # turns; a browser needs seconds for hundreds
+
+ui = kit.page("chat")
+chat = ui.state("conversation", Conversation)
+
+
+def ask(question: str) -> None:
+    try:
+        chat.ask(question, ui.model, ui.params, ui.person.id)
+    except EngineError as error:
+        chat.refuse(question, error)
+
+
+def submitted() -> None:
+    ask(st.session_state["chat.input"])
+
+
+def bottom() -> None:
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center"), kit.guard(ui):
+        kit.gauge(ui, chat.used(), ui.params, ui.window)
+        if chat.answer:
+            st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=chat.answer.stop, type="primary")
+        elif chat.turns:
+            st.button(ui.t("chat.clear"), icon=":material/delete:", on_click=chat.clear, help=ui.t("chat.clear_help"))
+    if draft := chat.draft or st.query_params.get("prompt"):  # a link may fill the input; it never sends
+        st.session_state["chat.input"], chat.draft = draft, None
+        st.query_params.pop("prompt", None)
+    st.chat_input(ui.t("chat.input"), key="chat.input", submit_mode="disable", on_submit=submitted)
+
+
+with st.expander(ui.t("glossary.system.name")):
+    chat.system = st.text_area(ui.t("glossary.system.name"), chat.system, help=ui.t("glossary.system.text"))
+bottom()
+for number, turn in list(enumerate(chat.turns))[-SHOWN:]:
+    kit.show_turn(ui, turn, number)
+if not chat.turns and not chat.answer:
+    st.markdown(ui.t("chat.empty"))
+    for key in EXAMPLES:
+        st.button(ui.t(key), on_click=ask, args=(ui.t(key),), key=key)
+if chat.error:
+    kit.show_error(ui, chat.error)
+if chat.answer:
+    kit.show_answer(ui, chat, chat.answer)
