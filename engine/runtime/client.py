@@ -45,6 +45,11 @@ class LlamaServer:
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue(IDLE_CONNECTIONS)
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every request to it carries, the key included: for readers of their own."""
+        return self._headers
+
     def get(self, path: str) -> Any:
         """The JSON answer to a GET."""
         return self._call("GET", path, None, None)
