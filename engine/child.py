@@ -1,0 +1,88 @@
+"""Child processes that end with their parent and can be ended whole, on the three systems. Knows not what they do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PR_SET_PDEATHSIG = 1
+LOWEST_NICE = 19
+
+
+def start(module: str, *, background: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """A running `python -m module OUR_PID` with pipes on its three ends, in a process group of its own.
+
+    The calling thread must outlive the child: Linux takes the end of that thread for the end of the parent.
+    """
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        flags |= subprocess.IDLE_PRIORITY_CLASS if background else 0
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(os.getpid())],
+        cwd=ROOT,  # so that `-m` finds the project wherever we were started
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, **(environment or {})},
+        start_new_session=True,  # Ctrl-C in the terminal is for the parent alone, who then ends its children
+        creationflags=flags,
+    )
+
+
+def give_way() -> None:
+    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start."""
+    if sys.platform != "win32":
+        os.nice(LOWEST_NICE)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this child when process `parent` dies, where it can (Linux); first thing in a child."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+
+
+def exit_at_end_of_input() -> threading.Thread:
+    """The thread that ends this process once standard input is closed, which the parent's death does everywhere."""
+
+    def watch() -> None:
+        sys.stdin.read()
+        os._exit(0)
+
+    thread = threading.Thread(target=watch, name="parent-watch", daemon=True)
+    thread.start()
+    return thread
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End the child and all that it started, at once; nothing where it has ended already."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        _kill_tree(process.pid)
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _kill_tree(pid: int) -> None:
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in (*root.children(recursive=True), root):
+            process.kill()
