@@ -74,6 +74,13 @@ def require(model: Model, capability: str) -> None:
         raise NotSupported(f"{model.card.id} has no {capability}", capability=capability, backend=backend)
 
 
+def question_of(argument: str | None) -> str:
+    """The argument, or standard input without the line end that `echo` puts after it. Raises BadInput."""
+    text = text_of(argument)
+    piped = argument is None or argument == "-"
+    return text.removesuffix("\n").removesuffix("\r") if piped else text
+
+
 def text_of(argument: str | None) -> str:
     """The argument, or standard input for `-` and nothing. Raises BadInput where it is not text."""
     if argument is not None and argument != "-":

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from engine.cli.asking import add_model_arguments, add_param_arguments, checked, follow, opened, params_of, text_of
+from engine.cli.asking import add_model_arguments, add_param_arguments, checked, follow, opened, params_of, question_of
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     params = params_of(arguments)
     messages = [Message("system", checked(arguments.system))] if arguments.system else []
     talking = arguments.question is None and not out.as_json and sys.stdin.isatty()
-    question = None if talking else text_of(arguments.question)
+    question = None if talking else question_of(arguments.question)
     if question is not None and not question.strip():
         raise BadInput("nothing was asked")
     with opened(arguments) as model:
@@ -72,8 +72,10 @@ def _conversation(
         messages.append(Message("user", line.rstrip("\n")))
         try:
             result, _ = _answer(model, messages, params, virtual_window, out)
+            if result.error:
+                raise result.error
         except EngineError as error:
             sys.stderr.write(f"{error.code}: {sentence(error)}\n")
             messages.pop()
-            continue
-        messages.append(Message("assistant", result.text))
+        else:
+            messages.append(Message("assistant", result.text))

@@ -13,7 +13,7 @@ from engine.errors import BadFile
 
 
 class Output:
-    """The one place that verbs write to; `as_json` says what is wanted. Raises BadFile for a file that cannot be written.
+    """The one place that verbs write to; `as_json` says what is wanted. Raises BadFile where a file cannot be written.
 
     PowerShell's `>` would write UTF-16, or what the console's code page leaves of the text: hence a file of our own.
     """

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.asking import add_model_arguments, add_param_arguments, checked, opened, params_of, text_of
+from engine.cli.asking import add_model_arguments, add_param_arguments, checked, opened, params_of, question_of
 from engine.cli.output import Output
 from engine.snippets import portable, snippets
 from engine.types import Message
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0."""
     params = params_of(arguments)
-    question = text_of(arguments.question)
+    question = question_of(arguments.question)
     messages = [Message("system", checked(arguments.system))] if arguments.system else []
     with opened(arguments) as model:
         raw = question if arguments.raw else None
