@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.backends.base import Backend, Report, Request
+from engine.errors import AccessDenied, EngineError
 from engine.generation import Generation
 from engine.params import Params
 from engine.settings import Settings
 from engine.types import Capability, Message, ModelState, Rendered, Result
 
 if TYPE_CHECKING:
-    from engine.catalog import Catalog, ModelCard
+    from engine.catalog import Catalog, Endpoint, ModelCard
     from engine.jobs import JobQueue
     from engine.people import People
     from engine.runtime.load import LoadParams
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 class Model:
     """One model, ready to be asked; cheap to make, loaded at the first question."""
 
-    def __init__(self, engine: Engine, card: ModelCard, backend: Backend) -> None:
+    def __init__(self, engine: Engine, card: ModelCard, backend: Backend, secrets: tuple[str, ...] = ()) -> None:
         self.card = card
         self.backend = backend
         self._engine = engine
+        self._secrets = secrets
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -94,16 +96,27 @@ class Model:
 
     def _record(self, request: Request, report: Report | None, result: Result) -> str | None:
         return self._engine.traces.record(
-            request, report, result, backend=self.backend.name, model=self.card.id, body=self.backend.body(request)
+            request,
+            report,
+            result,
+            backend=self.backend.name,
+            model=self.card.id,
+            body=self._body_sent(request),
+            secrets=self._secrets,
         )
+
+    def _body_sent(self, request: Request) -> dict[str, Any]:
+        try:
+            return self.backend.body(request)
+        except EngineError:  # refused before a body was made; the trace says so by its error code
+            return {}
 
 
 class Engine:
     """Everything that one process shares: store, traces, people, catalogue, runtimes, jobs. Parts open at first use.
 
     With `serve` it is the one that others attach to and has `settings.slots` slots. Without, it attaches to a serving
-    one on
-    the same data folder, or else starts a worker of its own, with one slot unless the settings name a number.
+    one on the same data folder, or else starts a worker of its own, with one slot unless the settings name a number.
     """
 
     def __init__(self, settings: Settings | None = None, *, serve: bool = False) -> None:
@@ -167,19 +180,23 @@ class Engine:
         """The models that can be chosen."""
         return self.catalog.cards()
 
-    def model(self, model_id: str | None = None, key: str | None = None) -> Model:
+    def model(
+        self, model_id: str | None = None, key: str | None = None, *, role: Literal["teacher", "student"] = "teacher"
+    ) -> Model:
         """The model of that id or alias; None is the default one. `key` opens a remote one for this call only.
 
-        Raises UnknownModel.
+        A student reaches a remote one with a key of their own alone, and never a server on this machine: keys of the
+        environment and loopback addresses are the teacher's. Raises UnknownModel, AccessDenied.
         """
         card = self.catalog.card(model_id or self.settings.model)
+        if card.endpoint and role != "teacher" and (key is None or card.endpoint.provider.local):
+            raise AccessDenied(f"{card.id} is the teacher's to open", role="teacher")
+        if card.endpoint:
+            return self._remote(card, card.endpoint, key)
         with self._lock:
-            if key is None and (model := self._models.get(card.id)):
-                return model
-            model = Model(self, card, self._backend(card, key))
-            if key is None:
-                self._models[card.id] = model
-            return model
+            if card.id not in self._models:
+                self._models[card.id] = Model(self, card, self._backend(card))
+            return self._models[card.id]
 
     def loaded(self, model_id: str) -> LocalRuntime | None:
         """The runtime of a local model, if it has one that is ready."""
@@ -212,20 +229,21 @@ class Engine:
             if name in self.__dict__:  # a part that was never used is not opened to be closed
                 self.__dict__[name].close()
 
-    def _backend(self, card: ModelCard, key: str | None) -> Backend:
+    def _backend(self, card: ModelCard) -> Backend:
         if card.backend == "echo":
             from engine.backends.echo import Echo
 
             return Echo()
-        if card.endpoint is not None:
-            from engine.backends.openai_compat import OpenAICompat
-
-            endpoint = card.endpoint
-            known = key or endpoint.provider.key_of(endpoint.base_url)
-            return OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
         from engine.backends.llamacpp import LlamaCpp
 
         return LlamaCpp(self._attached(card) or self._local(card))
+
+    def _remote(self, card: ModelCard, endpoint: Endpoint, key: str | None) -> Model:
+        from engine.backends.openai_compat import OpenAICompat
+
+        known = key or endpoint.provider.key_of(endpoint.base_url)
+        backend = OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
+        return Model(self, card, backend, secrets=(known,) if known else ())
 
     def _attached(self, card: ModelCard) -> Any:
         if self.serve:
