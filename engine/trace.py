@@ -124,13 +124,17 @@ class Traces:
         model: str,
         body: Mapping[str, Any],
         secrets: Collection[str] = (),
+        trace_id: str | None = None,
     ) -> str | None:
-        """The id of the new trace; None where the store failed, which the log says. `secrets` appear nowhere in it."""
+        """The id of the new trace; None where the store failed, which the log says. `secrets` appear nowhere in it.
+
+        `trace_id` is a random id that was told to the client before the answer began.
+        """
         bodies, cut = _bodies(request, report, result, body, secrets)
         duration = result.stats.wall_time
         row = {
             **bodies,
-            "id": randomness.token_urlsafe(16),
+            "id": trace_id or randomness.token_urlsafe(16),
             "owner": request.owner,
             "bytes": sum(map(_size, bodies.values())),
             "backend": backend,
