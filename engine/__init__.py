@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.params import PARAMS, Param, Params
-from engine.types import Event, Finished, Message, ModelState, PromptProgress, Queued, Rendered, Result, Stats, Usage
+from engine.types import (
+    Event,
+    Finished,
+    Message,
+    ModelState,
+    PromptProgress,
+    Queued,
+    Rendered,
+    Result,
+    Stats,
+    TextDelta,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
@@ -32,6 +44,7 @@ __all__ = [
     "Result",
     "Settings",
     "Stats",
+    "TextDelta",
     "Usage",
 ]
 
