@@ -1,0 +1,1 @@
+"""The routes that programs use: `/v1` in OpenAI's shape, `/runtime` for second processes of the same person."""

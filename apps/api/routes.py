@@ -1,0 +1,270 @@
+"""The routes of `/v1` and `/runtime`: who may, what is valid, which kind of model answers. Knows no socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from apps import host
+from apps.api import errors
+from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
+from apps.api.errors import ApiError
+from apps.api.local import PING, Pass
+from apps.api.remote import Told
+from engine.catalog import ModelCard
+from engine.engine import Engine, Model
+from engine.errors import AccessDenied, EngineError, NotSupported
+from engine.people import Person
+from engine.runtime.supervisor import LocalRuntime
+
+GETS = frozenset({"props", "slots", "health"})
+POSTS = frozenset({"apply-template", "tokenize", "detokenize", "v1/chat/completions/input_tokens"})
+ANSWERS = frozenset({"completion", "v1/chat/completions"})
+HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+
+Verb = Callable[["Call"], Awaitable["ASGIApp"]]
+
+
+class Call:
+    """One request: the engine, the person whom the guard found, and the body, read with a limit."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.engine: Engine = host.engine()
+
+    @property
+    def person(self) -> Person:
+        """Who asks. Raises AccessDenied where no guard stood before."""
+        person = self.request.scope.get("state", {}).get("person")
+        if person is None:
+            raise AccessDenied("nobody is asking", role="student")
+        return person  # type: ignore[no-any-return]
+
+    async def json(self) -> dict[str, Any]:
+        """The body as an object. Raises ApiError."""
+        data = bytearray()
+        async for chunk in self.request.stream():
+            data += chunk
+            if len(data) > MAX_BODY:
+                raise ApiError(f"the body has more than {MAX_BODY} bytes", status=413, code="body_too_large")
+        return parse(bytes(data))
+
+    async def model(self, name: str | None) -> Model:
+        """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
+        model = await to_thread.run_sync(self.engine.model, name)
+        if model.card.endpoint is not None and self.person.role != "teacher":
+            raise AccessDenied("only the teacher uses remote models here", role="teacher", name="model")
+        return model
+
+
+async def models(call: Call) -> ASGIApp:
+    """The list of models."""
+    cards = await to_thread.run_sync(call.engine.models)
+    return JSONResponse({"object": "list", "data": [_listed(card) for card in cards]})
+
+
+async def model(call: Call) -> ASGIApp:
+    """One model, by its id or an alias."""
+    found = await call.model(call.request.path_params["model"])
+    return JSONResponse(_listed(found.card))
+
+
+def _listed(card: ModelCard) -> dict[str, Any]:
+    meta = {"quantization": card.quantization, "n_ctx": card.window, "aliases": list(card.aliases)}
+    return {"id": card.id, "object": "model", "created": 0, "owned_by": card.backend, "meta": meta}
+
+
+async def chat(call: Call) -> ASGIApp:
+    """An answer to a conversation."""
+    body = checked(ChatBody, await call.json())
+    return await _asked(call, body, "/v1/chat/completions")
+
+
+async def completions(call: Call) -> ASGIApp:
+    """What follows a text."""
+    body = checked(CompletionBody, await call.json())
+    if isinstance(body["prompt"], list) and isinstance(body["prompt"][0], str):
+        body["prompt"] = body["prompt"][0]
+    return await _asked(call, body, "/v1/completions")
+
+
+async def embeddings(call: Call) -> ASGIApp:
+    """Not here yet."""
+    raise NotSupported(
+        "no embedding model is installed here; chat and completions are served", capability="embeddings", param="model"
+    )
+
+
+async def unknown(call: Call) -> ASGIApp:
+    """A path that is none of ours."""
+    raise ApiError(f"no such route: {call.request.url.path}", status=404, code="unknown_url")
+
+
+async def _asked(call: Call, body: dict[str, Any], route: str) -> ASGIApp:
+    model = await call.model(body.get("model"))
+    if model.card.backend == "llamacpp":
+        runtime = await to_thread.run_sync(call.engine.runtime, model.card.id)
+        if runtime is not None:
+            _only_text(body)
+            return Answering(Pass(call.engine, runtime, model.card.id, route, call.person.id, body))
+    return Answering(Told(model, call.person.id, body, chat=route.endswith("chat/completions")))
+
+
+def _only_text(body: Mapping[str, Any]) -> None:
+    for message in body.get("messages", ()):
+        parts = message.get("content")
+        if isinstance(parts, list) and any(part["type"] != "text" or "text" not in part for part in parts):
+            raise ApiError("this model reads text only", code="unsupported_content", param="messages")
+
+
+async def runtime_get(call: Call) -> ASGIApp:
+    """What the runtime tells of itself, for an attached process."""
+    runtime, path = await _attached(call)
+    if path not in GETS:
+        return await unknown(call)
+    return JSONResponse(await to_thread.run_sync(runtime.server.get, f"/{path}"))
+
+
+async def runtime_post(call: Call) -> ASGIApp:
+    """What the runtime computes for an attached process; answers go through the admission like everybody's."""
+    runtime, path = await _attached(call)
+    body = await call.json()
+    if path in ANSWERS:
+        model_id = call.request.path_params["model"]
+        return Answering(
+            Pass(call.engine, runtime, model_id, f"/{path}", call.person.id, body, trace=False), whole=False
+        )
+    if path not in POSTS:
+        return await unknown(call)
+    return JSONResponse(await to_thread.run_sync(lambda: runtime.server.post(f"/{path}", body)))
+
+
+async def _attached(call: Call) -> tuple[LocalRuntime, str]:
+    if not call.request.scope.get("state", {}).get("attached"):
+        raise AccessDenied("the key of the attach file is needed here", role="teacher")
+    params = call.request.path_params
+    runtime = await to_thread.run_sync(call.engine.runtime, params["model"])
+    if runtime is None:
+        raise ApiError(f"no local model {params['model']}", status=404, code="model_not_found")
+    await to_thread.run_sync(lambda: [None for _ in runtime.ready()])
+    return runtime, str(params["path"])
+
+
+class Answering:
+    """Sends one answer, streamed or whole; as soon as the client is gone, everything that served it is closed."""
+
+    def __init__(self, answer: Pass | Told, *, whole: bool = True) -> None:
+        self._answer = answer
+        self._whole = whole and not answer.asked.get("stream")
+        self._begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.create_task(self._send_whole(scope, receive, send) if self._whole else self._send_stream(send))
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, gone):
+                if not task.done():
+                    task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+    async def _send_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response: Response
+        try:
+            async with aclosing(self._answer.stream(_nothing)) as blocks:
+                async for _ in blocks:
+                    pass
+            told = self._answer.answer()
+            body = told.chat() if "messages" in self._answer.asked else told.completion()
+            response = JSONResponse(body, headers={"X-Request-Id": self._answer.id})
+        except EngineError as error:
+            response = errors.response(error, self._answer.id)
+        await response(scope, receive, send)
+
+    async def _send_stream(self, send: Send) -> None:
+        async def ping() -> None:
+            await self._begin(send)
+            await send({"type": "http.response.body", "body": PING, "more_body": True})
+
+        try:
+            async with aclosing(self._answer.stream(ping)) as blocks:
+                async for block in blocks:
+                    await self._begin(send)
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+        except EngineError as error:
+            if not self._begun:
+                await _send_response(errors.response(error, self._answer.id), send)
+                return
+            await send({"type": "http.response.body", "body": errors.event(error), "more_body": True})
+        await self._begin(send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _begin(self, send: Send) -> None:
+        if not self._begun:
+            self._begun = True
+            headers = [*HEADERS, (b"x-request-id", self._answer.id.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _nothing() -> None:
+    """A whole answer cannot be kept alive by comments."""
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_response(response: Response, send: Send) -> None:
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": False})
+
+
+def _route(path: str, verb: Verb, method: str) -> Route:
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            answer = await verb(Call(request))
+        except EngineError as error:
+            answer = errors.response(error)
+        await answer(scope, receive, send)
+
+    return Route(path, _Plain(endpoint), methods=[method])
+
+
+class _Plain:
+    """Keeps Starlette from wrapping an ASGI function as one that takes a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def api() -> ASGIApp:
+    """The ASGI application of everything under `/v1` and `/runtime`; the guard stands before it."""
+    return Router(
+        [
+            _route("/v1/models", models, "GET"),
+            _route("/v1/models/{model:path}", model, "GET"),
+            _route("/v1/chat/completions", chat, "POST"),
+            _route("/v1/completions", completions, "POST"),
+            _route("/v1/embeddings", embeddings, "POST"),
+            _route("/v1/{path:path}", unknown, "GET"),
+            _route("/v1/{path:path}", unknown, "POST"),
+            _route("/runtime/{model}/{path:path}", runtime_get, "GET"),
+            _route("/runtime/{model}/{path:path}", runtime_post, "POST"),
+        ]
+    )
