@@ -36,7 +36,7 @@ class Line:
         self.client = httpx.Client(
             base_url=base_url,
             verify=tls,
-            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            timeout=timeout(),
             limits=httpx.Limits(max_connections=1),
             trust_env=not is_here(base_url),  # a proxy of the environment must not get what is meant for this machine
             event_hooks={"request": [self._prepare]},
@@ -82,6 +82,11 @@ class Line:
                 self._socket = info["return_value"].get_extra_info("socket")
                 if self._user is not None and self._user.stopped:
                     self._cut()
+
+
+def timeout() -> httpx.Timeout:
+    """Seconds to connect and between two pieces of an answer."""
+    return httpx.Timeout(READ_S, connect=CONNECT_S)
 
 
 def is_here(url: str) -> bool:

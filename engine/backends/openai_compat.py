@@ -19,7 +19,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from engine.backends.base import Control, Report, Request
-from engine.backends.line import Line
+from engine.backends.line import Line, timeout
 from engine.backends.openai_errors import mapped
 from engine.backends.toolcalls import ToolCalls
 from engine.errors import NotSupported, StreamCut
@@ -147,6 +147,7 @@ class OpenAICompat:
             api_key=SecretStr(self._key or NO_KEY),
             max_retries=0,
             use_responses_api=False,
+            timeout=timeout(),  # else the openai client's own ten minutes
             http_client=client,
         )
 

@@ -90,7 +90,7 @@ def _refused(error: openai.APIStatusError, address: str, model: str, key: str | 
         return too_long
     if status in (401, 403):
         return Unauthorized(message, status=status)
-    if status == 402 or error.code == "insufficient_quota":
+    if status == 402 or "insufficient_quota" in (error.code, error.type):
         return PaymentRequired(message, status=status)
     if status == 429:
         return RateLimited(message, status=status, retry_after=retry_after(error.response.headers))

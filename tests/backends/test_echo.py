@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.backends.base import Request
 from engine.backends.echo import TOKEN, Echo
-from engine.errors import BadParameter, PromptTooLong, ServerFailed
+from engine.errors import BadParameter, EngineError, PromptTooLong, ServerFailed
 from engine.generation import Generation
 from engine.params import Params
 from engine.types import Message, ReasoningDelta, Result, TextDelta, ToolCall
@@ -22,7 +22,8 @@ def asked(text: str, raw: str | None = None, extra: dict[str, Any] | None = None
 
 def answer(request: Request, backend: Echo | None = None) -> Result:
     generation = Generation(backend or Echo(), request, model="echo")
-    list(generation)
+    with contextlib.suppress(EngineError):  # not raised where a Heartbeat came first
+        list(generation)
     return generation.result
 
 
@@ -56,9 +57,9 @@ def test_limits() -> None:
 
 def test_the_boundary_of_the_window() -> None:
     assert answer(asked("a b c"), Echo(window=8)).usage.completion_tokens == 1
-    with pytest.raises(PromptTooLong) as refused:
-        answer(asked("a b c"), Echo(window=7))
-    assert refused.value.details == {"prompt_tokens": 7, "window": 7}
+    refused = answer(asked("a b c"), Echo(window=7)).error
+    assert isinstance(refused, PromptTooLong)
+    assert refused.details == {"prompt_tokens": 7, "window": 7}
 
 
 def test_the_earliest_stop_string_ends_it() -> None:
@@ -95,6 +96,5 @@ def test_orders_may_be_the_message() -> None:
     assert answer(asked('{"answer": "go on", "tool": "look"}')).outcome == "tool_calls"
     assert answer(asked('{"question": "go on"}')).text == '{"question": "go on"}'
     assert answer(asked("[1, 2]")).text == "[1, 2]"
-    with pytest.raises(BadParameter):
-        answer(asked("x", extra={"delay": "long"}))
+    assert isinstance(answer(asked("x", extra={"delay": "long"})).error, BadParameter)
     assert answer(asked('{"delay": "long"}')).text == '{"delay": "long"}'

@@ -261,11 +261,11 @@ class _Handler(BaseHTTPRequestHandler):
         if model == "crlf":
             self.end_of_line = b"\r\n"
             self._line(b": a comment, as some proxies send to keep the connection open")
-            self._line(b"event: message")
+        head = b"event: message\r\nid: 1\r\ndata:" if model == "crlf" else b"data: "  # the space is optional
         for number, chunk in enumerate(chunks):
             if number == 3 and self._fault(model):
                 return
-            self._line(b"data: " + json.dumps(chunk, ensure_ascii=False).encode())
+            self._line(head + json.dumps(chunk, ensure_ascii=False).encode())
             if model == "paced":
                 time.sleep(0.05)
         self._line(b"data: [DONE]")
