@@ -60,7 +60,9 @@ def exit_at_end_of_input() -> threading.Thread:
     """The thread that ends this process once standard input is closed, which the parent's death does everywhere."""
 
     def watch() -> None:
-        sys.stdin.read()
+        # not sys.stdin.read(): its lock, held here, would abort the interpreter at an ordinary end
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
         os._exit(0)
 
     thread = threading.Thread(target=watch, name="parent-watch", daemon=True)
