@@ -74,7 +74,7 @@ def budget(count: int, max_tokens: int, window: int | None) -> dict[str, Any]:
 def _request(model: Model, request: Request) -> dict[str, Any]:
     endpoint = model.card.endpoint
     name = endpoint.model if endpoint else model.card.id
-    address = endpoint.base_url if endpoint else OWN_ADDRESS
+    address = endpoint.base_url if endpoint else _own_address()
     variable = endpoint.provider.key_env if endpoint else "ATELIER_KEY"
     body = portable(model.body(request), name)
     made = snippets(body, address, variable)
@@ -85,6 +85,15 @@ def _request(model: Model, request: Request) -> dict[str, Any]:
         "python": made.python,
         "langchain": made.langchain,
     }
+
+
+def _own_address() -> str:
+    """The application's `/v1` if it runs, else where it would be."""
+    from engine.runtime.attach import read
+    from engine.settings import Settings
+
+    running = read(Settings().home)
+    return f"{running.address}/v1" if running else OWN_ADDRESS
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
