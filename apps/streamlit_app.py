@@ -13,13 +13,16 @@ from apps.ui.sections import sections
 from engine.errors import AccessDenied
 
 ROOT = Path(__file__).parents[1]
+ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would be fetched from a font server
+TIGHT = ".stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}"
 
 
 def main() -> None:
     """One run of the application for one person."""
     kit.seed()
     ui = kit.Ui("app", kit.language())
-    st.set_page_config(ui.t("app.name"), ":material/forum:", initial_sidebar_state="auto")
+    st.set_page_config(ui.t("app.name"), str(ICON), initial_sidebar_state="auto")
+    st.html(f"<style>{TIGHT}</style>")
     try:
         role = ui.person.role
     except AccessDenied as error:

@@ -5,16 +5,18 @@ The mirror of `gradio_kit`, verb by verb; the left column is in `streamlit_sideb
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from apps import host
 from apps.ui import present
@@ -60,7 +62,7 @@ class Ui:
         """Who looks at this page. Raises AccessDenied."""
         return host.person_of(st.context.headers)
 
-    @cached_property
+    @functools.cached_property
     def card(self) -> ModelCard:
         """The card of the model chosen in the left column."""
         return known_card(st.session_state.get("model"))
@@ -184,32 +186,34 @@ def show_answer(ui: Ui, chat: Conversation, answer: Answer) -> None:
     with st.chat_message("assistant", avatar=MODEL):
         try:
             stream(ui, answer)
-            chat.finish()
+            chat.finish(answer)
         except EngineError as error:
             chat.refuse(answer.question, error)
     st.rerun()
 
 
 def stream(ui: Ui, answer: Answer) -> None:
-    """Draw an answer while it comes, at most 20 times a second. Raises EngineError before anything came.
-
-    A rerun leaves the answer going on, and the next run draws on; when the browser has gone, it is stopped.
-    """
+    """Draw an answer while it comes, at most 20 times a second. Raises EngineError before anything came."""
     reasoning, body = st.empty(), st.empty()
-    try:
-        for view in answer.views():
-            if view.reasoning and not view.text:
-                reasoning.caption(_plain(view.reasoning))
-            if view.text:
-                body.markdown(present.safe_markdown(view.text))
-            elif answer.stopping:
-                body.caption(ui.t("progress.stopping"))
-            elif view.finished is None:
-                progress = present.progress_text(view.waiting, ui.words)
-                body.progress(progress.share or 0.0, progress.text)
-    except StopException:
-        answer.stop()
-        raise
+    for view in answer.views():
+        if view.reasoning and not view.text:
+            reasoning.caption(_plain(view.reasoning))
+        if view.text:
+            body.markdown(present.safe_markdown(view.text))
+        elif answer.stopping:
+            body.caption(ui.t("progress.stopping"))
+        elif view.finished is None:
+            progress = present.progress_text(view.waiting, ui.words)
+            waited = ui.words.number(time.monotonic() - answer.started)
+            body.progress(progress.share or 0.0, f"{progress.text} ({waited} s)")
+
+
+def browser_watch() -> Callable[[], bool]:
+    """A function that says, from any thread, whether the browser tab of this run is still there."""
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return lambda: True
+    return functools.partial(runtime.get_instance().is_active_session, context.session_id)
 
 
 def show_turn(ui: Ui, turn: Turn, number: int) -> None:
@@ -230,8 +234,8 @@ def show_turn(ui: Ui, turn: Turn, number: int) -> None:
 def footer(ui: Ui, turn: Turn, number: int) -> None:
     """Under every answer, always in this order: statistics, what went in, code, save."""
     result = turn.result
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"footer.{number}"):
-        st.caption(present.stats_line(result.outcome, result.usage, result.stats, ui.words), width="content")
+    st.caption(present.stats_line(result.outcome, result.usage, result.stats, ui.words))
+    with st.container(horizontal=True, gap="small", key=f"footer-{number}"):
         _folded(ui, "stats.title", ":material/speed:", number, lambda: _statistics(ui, turn))
         _folded(ui, "chat.trace", ":material/visibility:", number, lambda: _trace(ui, turn))
         _folded(ui, "chat.code", ":material/terminal:", number, lambda: _code(ui, turn.asked))

@@ -88,12 +88,8 @@ def _model(ui: Ui) -> None:
 def _state(ui: Ui, chosen: ModelCard) -> None:
     state = ui.engine.state(chosen)
     st.markdown(present.model_state_text(state.name, ui.words, state.elapsed))
-    st.caption(" · ".join(part for part in (chosen.quantization, window_text(ui, chosen)) if part))
-
-
-def window_text(ui: Ui, chosen: ModelCard) -> str:
-    """The window in words."""
-    return ui.t("sidebar.window", window=chosen.window) if chosen.window else ui.t("sidebar.window_unknown")
+    window = ui.t("sidebar.window", window=ui.window) if ui.window else ui.t("sidebar.window_unknown")
+    st.caption(" · ".join(part for part in (chosen.quantization, window) if part))
 
 
 def card(ui: Ui, chosen: ModelCard) -> None:

@@ -17,7 +17,7 @@ chat = ui.state("conversation", Conversation)
 
 def ask(question: str) -> None:
     try:
-        chat.ask(question, ui.model, ui.params, ui.person.id)
+        chat.ask(question, ui.model, ui.params, ui.person.id, kit.browser_watch())
     except EngineError as error:
         chat.refuse(question, error)
 
@@ -44,11 +44,12 @@ with st.expander(ui.t("glossary.system.name")):
 bottom()
 for number, turn in list(enumerate(chat.turns))[-SHOWN:]:
     kit.show_turn(ui, turn, number)
-if not chat.turns and not chat.answer:
-    st.markdown(ui.t("chat.empty"))
-    for key in EXAMPLES:
-        st.button(ui.t(key), on_click=ask, args=(ui.t(key),), key=key)
 if chat.error:
     kit.show_error(ui, chat.error)
 if chat.answer:
     kit.show_answer(ui, chat, chat.answer)
+elif not chat.turns:
+    with st.container():  # one element, so that the first message takes the place of all of it at once
+        st.markdown(ui.t("chat.empty"))
+        for key in EXAMPLES:
+            st.button(ui.t(key), on_click=ask, args=(ui.t(key),), key=key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import string
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,11 +133,22 @@ def test_a_control_for_every_parameter(lang: Language) -> None:
 
 def test_contrast_is_enough_to_read() -> None:
     assert theme.contrast("#000000", "#FFFFFF") == pytest.approx(21)
-    assert theme.contrast(theme.ACCENT, "#FFFFFF") >= 4.5
-    assert theme.contrast(theme.ACCENT_DARK, theme.GROUND["dark"]) >= 4.5
-    for ground in ("light", "dark"):
-        assert theme.contrast(theme.ACCENT, theme.GROUND[ground]) >= 3
-        assert theme.contrast(theme.INK[ground], theme.GROUND[ground]) >= 7
+    for mode, accent in (("light", theme.ACCENT), ("dark", theme.ACCENT_DARK)):
+        for ground in (theme.GROUND[mode], theme.PANEL[mode]):
+            assert theme.contrast(accent, ground) >= 4.5
+            assert theme.contrast(theme.INK[mode], ground) >= 7
+
+
+def test_streamlit_has_the_same_colours() -> None:
+    given = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    for mode, accent in (("light", theme.ACCENT), ("dark", theme.ACCENT_DARK)):
+        assert given[mode] == {
+            "primaryColor": accent,
+            "linkColor": accent,
+            "backgroundColor": theme.GROUND[mode],
+            "secondaryBackgroundColor": theme.PANEL[mode],
+            "textColor": theme.INK[mode],
+        }
 
 
 # What a person would read: two words of letters, or a letter that English has not. HTML, CSS and JavaScript are none,

@@ -4,14 +4,19 @@ stores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from apps.ui.present import Live, follow
 from engine.engine import Model
 from engine.errors import EngineError
+from engine.generation import HEARTBEAT_S, Generation
 from engine.params import Params
 from engine.types import Message, Result
+
+LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,21 +38,36 @@ class Turn:
 
 
 class Answer:
-    """An answer under way. It outlives the run of a page: the next run goes on reading where the last one stopped."""
+    """An answer under way. It outlives the run of a page that asked for it: any later run draws it from where it is.
 
-    def __init__(self, question: str, asked: Asked, model: Model, owner: str) -> None:
+    A thread of its own reads it; once `wanted` says no, because the person has gone, it is stopped.
+    """
+
+    def __init__(self, question: str, asked: Asked, generation: Generation, wanted: Callable[[], bool]) -> None:
         self.question = question
         self.asked = asked
-        self._generation = model.stream(asked.messages, asked.params, owner=owner)
-        self._views = follow(self._generation)
-        self._last = Live()
+        self.started = time.monotonic()
         self.stopping = False
+        self._generation = generation
+        self._wanted = wanted
+        self._news = threading.Condition()
+        self._view, self._number = Live(), 0
+        self._done = False
+        self._error: EngineError | None = None
+        threading.Thread(target=self._read, name="answer", daemon=True).start()
 
     def views(self) -> Iterator[Live]:
-        """The growing view, from where reading stopped. Raises EngineError as the generation does."""
-        yield self._last
-        for view in self._views:
-            self._last = view
+        """The growing view as it is now, then at every change and at least every 0.2 s; ends with the answer.
+
+        Raises EngineError when nothing came before it.
+        """
+        seen, done = -1, False
+        while not done:
+            with self._news:
+                self._news.wait_for(lambda: self._done or self._number != seen, HEARTBEAT_S)  # noqa: B023
+                view, seen, done = self._view, self._number, self._done
+            if self._error is not None:
+                raise self._error
             yield view
 
     def stop(self) -> None:
@@ -59,6 +79,24 @@ class Answer:
         """The whole turn; waits for the end."""
         return Turn(self.question, self.asked, self._generation.result)
 
+    def _read(self) -> None:
+        looked = self.started
+        try:
+            for view in follow(self._generation):
+                with self._news:
+                    self._view, self._number = view, self._number + 1
+                    self._news.notify_all()
+                if time.monotonic() - looked > LOOK_EVERY_S and not self.stopping:
+                    looked = time.monotonic()
+                    if not self._wanted():
+                        self.stop()
+        except EngineError as error:
+            self._error = error
+        finally:
+            with self._news:
+                self._done = True
+                self._news.notify_all()
+
 
 @dataclass
 class Conversation:
@@ -69,26 +107,30 @@ class Conversation:
     answer: Answer | None = None
     draft: str | None = None
     error: EngineError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def ask(self, question: str, model: Model, params: Params, owner: str) -> None:
+    def ask(self, question: str, model: Model, params: Params, owner: str, wanted: Callable[[], bool]) -> None:
         """Send a question; an answer that is still coming is stopped and kept."""
         if self.answer is not None:
             self.answer.stop()
-            self.finish()
+            self.finish(self.answer)
         self.draft = self.error = None
         asked = Asked(model.card.id, self._messages(question), params.seeded())
-        self.answer = Answer(question, asked, model, owner)
+        generation = model.stream(asked.messages, asked.params, owner=owner)
+        self.answer = Answer(question, asked, generation, wanted)
 
-    def finish(self) -> None:
-        """Keep the answer under way as a turn; without a text, its question goes back into the input."""
-        if self.answer is None:
-            return
-        turn, self.answer = self.answer.turn(), None
-        if turn.result.error is not None and not turn.result.text:
-            self.refuse(turn.question, turn.result.error)
-            return
-        self.error = turn.result.error
-        self.turns.append(turn)
+    def finish(self, answer: Answer) -> None:
+        """Keep this answer as a turn, once; without a text, its question goes back into the input."""
+        turn = answer.turn()
+        with self._lock:  # a page may run twice at the same time: the old run ends while the new one begins
+            if self.answer is not answer:
+                return
+            self.answer = None
+            if turn.result.error is not None and not turn.result.text:
+                self.refuse(turn.question, turn.result.error)
+                return
+            self.error = turn.result.error
+            self.turns.append(turn)
 
     def refuse(self, question: str, error: EngineError) -> None:
         """Give a question back that got no answer."""

@@ -127,11 +127,15 @@ def outcome_text(outcome: Outcome, words: Words) -> str:
 
 
 def stats_line(outcome: Outcome, usage: Usage, stats: Stats, words: Words) -> str:
-    """The line under every answer: tokens · tok/s · first token · stop reason."""
-    tokens = usage.completion_tokens
-    count = words.n("stats.tokens", tokens) if tokens is not None else words.t("stats.tokens_unknown")
-    first = words.t("stats.first_token", time=words.seconds(stats.time_to_first_token))
-    return " · ".join((count, words.rate(stats.tokens_per_second), first, outcome_text(outcome, words)))
+    """The line under every answer: tokens · tok/s · first token · stop reason; what is unknown is left out."""
+    parts = [outcome_text(outcome, words)]
+    if stats.time_to_first_token is not None:
+        parts.insert(0, words.t("stats.first_token", time=words.seconds(stats.time_to_first_token)))
+    if stats.tokens_per_second is not None:
+        parts.insert(0, words.rate(stats.tokens_per_second))
+    if usage.completion_tokens is not None:
+        parts.insert(0, words.n("stats.tokens", usage.completion_tokens))
+    return " · ".join(parts)
 
 
 def stats_json(exported: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-ACCENT = "#1F74BD"  # white on it 4.9:1, it on the dark ground 3.9:1, on white 4.9:1
-ACCENT_DARK = "#62AEEF"  # links on the dark ground, 7.9:1
+ACCENT = "#1F74BD"  # on white 4.9:1
+ACCENT_DARK = "#62AEEF"  # the same hue on the dark ground, 7.9:1
 
 # Okabe & Ito, "Color Universal Design" (2008): told apart by every kind of colour vision
 OKABE_ITO: dict[str, str] = {
@@ -19,6 +19,7 @@ OKABE_ITO: dict[str, str] = {
 SERIES: tuple[str, ...] = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
 
 GROUND = {"light": "#FFFFFF", "dark": "#0E1117"}
+PANEL = {"light": "#F3F6FA", "dark": "#1A212C"}
 INK = {"light": "#1B2430", "dark": "#F2F4F7"}
 
 
