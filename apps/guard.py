@@ -222,7 +222,9 @@ def _cookies(headers: Headers) -> dict[str, str]:
 
 
 def _with_person(scope: Scope, person: Person | None, *, attached: bool) -> Scope:
-    headers = [pair for pair in scope["headers"] if not pair[0].startswith(PREFIX)]
+    # The origin of a websocket has been judged here; Streamlit would ask the internet for our own address to judge it
+    judged = b"origin" if scope["type"] == "websocket" else None
+    headers = [pair for pair in scope["headers"] if not pair[0].startswith(PREFIX) and pair[0] != judged]
     if person is not None:
         headers.append((PERSON_HEADER.encode(), person.id.encode("latin-1")))
     state = {**scope.get("state", {}), "person": person, "attached": attached and person is not None}

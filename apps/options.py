@@ -59,6 +59,8 @@ class Options:
             if text is not None:
                 given[field.name] = _value(field.default, text)
         given.setdefault("codespaces", environ.get("CODESPACES", "").lower() in _YES)
+        if given.get("class_mode") and not given["codespaces"]:
+            given.setdefault("host", "0.0.0.0")  # a class on loopback alone has to be asked for
         options = cls(**given)
         return _with_forwarded_host(options, environ)
 

@@ -1,0 +1,114 @@
+"""What happens behind the first page: the model is loaded, Gradio is imported, second processes are told where we are.
+
+Knows no page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import to_thread
+
+from apps import host
+from apps.desk import FirstPage
+from apps.gradio_door import GradioDoor
+from apps.options import Options
+from engine.errors import EngineError
+from engine.runtime import attach
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 2.0  # without a visitor, Gradio is imported this long after the start
+# What a first answer on a page imports otherwise, two seconds of it, while somebody looks
+HEAVY = ("pandas", "pyarrow")
+
+
+def attach_key() -> str:
+    """A key for second processes that lives as long as this one."""
+    return f"at-{secrets.token_urlsafe(32)}"
+
+
+class Background:
+    """The work around one server's life."""
+
+    def __init__(self, options: Options, key: str, first: FirstPage) -> None:
+        self._options = options
+        self._key = key
+        self._first = first
+        self.gradio = GradioDoor(self._gradio_apps, _gradio_router)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything under way; afterwards no worker, no job and no attach file is left."""
+        end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(PATIENCE_S, self._first.seen.set)
+        threading.Thread(target=_load_model, name="first-load", daemon=True).start()
+        gradio = asyncio.create_task(self.gradio.run(self._first.seen, end))
+        told = await to_thread.run_sync(self._tell)
+        try:
+            yield
+        finally:
+            patience.cancel()
+            end.set()
+            await to_thread.run_sync(self._close, told)
+            await gradio
+
+    def _tell(self) -> attach.Attach | None:
+        engine, options = host.engine(), self._options
+        local = tuple(card.id for card in engine.models() if card.backend == "llamacpp")
+        address = f"http://{own_host(options)}:{options.port}"
+        try:
+            return attach.write(engine.settings.home, address, self._key, local)
+        except OSError as error:  # a full or read-only disk: command lines load a model of their own then
+            log.warning("second processes cannot attach: %s", error)
+            return None
+
+    def _close(self, told: attach.Attach | None) -> None:
+        engine = host.engine()
+        if told is not None:
+            with contextlib.suppress(OSError):
+                attach.remove(engine.settings.home, told)
+        engine.close()
+
+    def _gradio_apps(self) -> list[tuple[str, Any]]:
+        for name in HEAVY:
+            importlib.import_module(name)
+        from apps.gradio_app import gradio_apps
+
+        return gradio_apps(host.engine(), self._options)
+
+
+def own_host(options: Options) -> str:
+    """The address under which this machine reaches itself."""
+    if options.host in {"0.0.0.0", "::", ""}:
+        return "127.0.0.1"
+    return f"[{options.host}]" if ":" in options.host else options.host
+
+
+def _gradio_router(apps: list[tuple[str, Any]]) -> Any:
+    from starlette.routing import Router
+
+    from apps.gradio_app import mounted
+
+    return Router(mounted(apps))
+
+
+def _load_model() -> None:
+    """Have the default model ready before the first question."""
+    engine = host.engine()
+    try:
+        runtime = engine.runtime()
+        if runtime is not None:
+            for _ in runtime.ready():
+                pass
+    except EngineError as error:  # the first question shows it with a sentence
+        log.warning("the model could not be loaded yet: %s", error)
