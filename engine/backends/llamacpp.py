@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,7 +82,8 @@ class LlamaCpp:
         try:
             yield from self._run(request, control)
         except EngineError as error:
-            explained = self._runtime.explain(error)
+            # A stop breaks the connection itself; to ask for the cause would only take time.
+            explained = error if control.stopped else self._runtime.explain(error)
             if explained is error:
                 raise
             raise explained from error
@@ -101,19 +101,20 @@ class LlamaCpp:
 
     def render(self, request: Request) -> Rendered:
         """The prompt after the template, its token ids and pieces, as llama.cpp's own chat route makes them."""
-        self._load()
-        prompt = self._prompt(request, self.body(request))
-        pieces = self._tokenize(prompt, with_pieces=True)
+        server = self._loaded()
+        prompt = _prompt(server, request, self.body(request))
+        tokens = _tokenize(server, prompt, with_pieces=True)
+        pieces = (entry["piece"] for entry in tokens)
         return Rendered(
             prompt,
-            tuple(entry["id"] for entry in pieces),
-            tuple(tuple(piece) if isinstance(piece := entry["piece"], list) else piece for entry in pieces),
+            tuple(entry["id"] for entry in tokens),
+            tuple(tuple(piece) if isinstance(piece, list) else piece for piece in pieces),
         )
 
     def count(self, request: Request) -> int:
         """Prompt tokens of the request; equal to `usage.prompt_tokens` of its answer."""
-        self._load()
-        return len(self._tokenize(self._prompt(request, self.body(request))))
+        server = self._loaded()
+        return len(_tokenize(server, _prompt(server, request, self.body(request))))
 
     def window(self) -> int:
         """Tokens of one slot."""
@@ -122,49 +123,55 @@ class LlamaCpp:
     def close(self) -> None:
         """Nothing: connections belong to the runtime."""
 
-    def _load(self) -> None:
+    def _loaded(self) -> LlamaServer:
         for _ in self._runtime.ready():
             pass
-
-    def _prompt(self, request: Request, body: Mapping[str, Any], control: Control | None = None) -> str:
-        if request.raw is not None:
-            return request.raw
-        rendered = self._runtime.server.post("/apply-template", body, control=control)
-        return str(rendered["prompt"])
-
-    def _tokenize(self, text: str, *, with_pieces: bool = False, control: Control | None = None) -> list[Any]:
-        # add_special and parse_special are what server-context.cpp passes to tokenize_input_prompts for both routes.
-        body = {"content": text, "add_special": True, "parse_special": True, "with_pieces": with_pieces}
-        tokens: list[Any] = self._runtime.server.post("/tokenize", body, control=control)["tokens"]
-        return tokens
+        return self._runtime.server
 
     def _run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         yield from self._runtime.ready(control)
+        if control.stopped:
+            return
+        server, gate, window = self._runtime.server, self._runtime.gate, self._runtime.window  # of one life of it
         body = self.body(request)
-        prompt = self._prompt(request, body, control)
-        tokens = self._tokenize(prompt, control=control)
-        window = self._runtime.window
+        prompt = _prompt(server, request, body, control)
+        tokens = _tokenize(server, prompt, control=control)
         body["max_tokens"] = _room(body["max_tokens"], len(tokens), window, request.virtual_window)
         answer = _RawAnswer() if request.raw is not None else _ChatAnswer()
-        with ExitStack() as stack:
-            ticket = None
-            if self._runtime.gate is not None:
-                ticket = stack.enter_context(
-                    self._runtime.gate.enter(tokens, owner=request.owner, interactive=request.interactive)
-                )
+        if gate is None:
+            yield from _stream(server, body, answer, control)
+        else:
+            with gate.enter(tokens, owner=request.owner, interactive=request.interactive) as ticket:
                 yield from _admission(ticket, control)
-                if control.stopped:
-                    return
-                body["id_slot"] = ticket.ready.result()
-            try:
-                for chunk in self._runtime.server.stream(answer.route, body, control):
-                    yield from answer.take(chunk)
-            finally:
-                if ticket is not None:
+                if not control.stopped:
+                    body["id_slot"] = ticket.ready.result()
+                    yield from _stream(server, body, answer, control)
                     ticket.leave(answer.generated)
         if not control.stopped:
             yield from answer.tools.calls()
             yield answer.report(prompt, window, self._runtime.load)
+
+
+def _prompt(server: LlamaServer, request: Request, body: Mapping[str, Any], control: Control | None = None) -> str:
+    if request.raw is not None:
+        return request.raw
+    return str(server.post("/apply-template", body, control=control)["prompt"])
+
+
+def _tokenize(
+    server: LlamaServer, text: str, *, with_pieces: bool = False, control: Control | None = None
+) -> list[Any]:
+    # add_special and parse_special are what server-context.cpp passes to tokenize_input_prompts for both routes.
+    body = {"content": text, "add_special": True, "parse_special": True, "with_pieces": with_pieces}
+    tokens: list[Any] = server.post("/tokenize", body, control=control)["tokens"]
+    return tokens
+
+
+def _stream(
+    server: LlamaServer, body: Mapping[str, Any], answer: _ChatAnswer | _RawAnswer, control: Control
+) -> Iterator[Event]:
+    for chunk in server.stream(answer.route, body, control):
+        yield from answer.take(chunk)
 
 
 def _room(wanted: int, prompt_tokens: int, window: int, virtual_window: int | None) -> int:

@@ -67,14 +67,14 @@ class OpenAICompat:
         self.model = model
         self.provider = provider
         self._key = key or None
-        self._idle: queue.LifoQueue[Line] = queue.LifoQueue(IDLE_LINES)
+        self._idle: queue.LifoQueue[tuple[Line, ChunkChat]] = queue.LifoQueue(IDLE_LINES)
 
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         """Thoughts, words and calls as they come, then the Report."""
         body, answer = self.body(request), _Answer()
         with contextlib.ExitStack() as stack:
             stack.enter_context(mapped(self.base_url, self.model, self._key, received=lambda: answer.received))
-            chat = stack.enter_context(self._line(control))
+            chat = stack.enter_context(self._opened(control))
             for chunk in chat.chunks(body):
                 yield from answer.take(chunk)
             if not answer.finish and not control.stopped:
@@ -109,7 +109,7 @@ class OpenAICompat:
         """Close idle connections."""
         with contextlib.suppress(queue.Empty):
             while True:
-                self._idle.get_nowait().close()
+                self._idle.get_nowait()[0].close()
 
     def _fields(self, request: Request) -> dict[str, Any]:
         names = self.provider.params
@@ -121,22 +121,23 @@ class OpenAICompat:
         return fields if limit == -1 else {**fields, self.provider.token_field: limit}
 
     @contextlib.contextmanager
-    def _line(self, control: Control) -> Iterator[ChunkChat]:
+    def _opened(self, control: Control) -> Iterator[ChunkChat]:
         """A chat on a connection of its own, kept for the next one when all went well."""
         try:
-            line = self._idle.get_nowait()
+            line, chat = self._idle.get_nowait()
         except queue.Empty:
             line = Line(self.base_url, self._key, self._tls)
+            chat = self._chat(line.client)  # 30 ms: it makes an asynchronous client, too
         line.lend(control)
         try:
-            yield self._chat(line.client)
+            yield chat
         except BaseException:
             line.end()
             line.close()
             raise
         line.end()
         try:
-            self._idle.put_nowait(line)
+            self._idle.put_nowait((line, chat))
         except queue.Full:
             line.close()
 
