@@ -25,6 +25,7 @@ from apps.ui.i18n import LANGUAGES, Language, Words, choose, words
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import BadParameter, EngineError, NotSupported, UnknownModel
+from engine.generation import Generation
 from engine.params import BY_NAME, PARAMS, Param, Params
 from engine.people import Person
 from engine.snippets import portable, snippets
@@ -184,16 +185,28 @@ def show_answer(ui: Ui, chat: Conversation, answer: Answer) -> None:
     with st.chat_message("user", avatar=USER):
         st.text(answer.question)
     with st.chat_message("assistant", avatar=MODEL):
-        try:
-            stream(ui, answer)
-            chat.finish(answer)
-        except EngineError as error:
-            chat.refuse(answer.question, error)
+        stream(ui, answer)
+    chat.finish(answer)
     st.rerun()
 
 
+def ask(ui: Ui, chat: Conversation, question: str) -> None:
+    """Send a question to the chosen model, as the person of this page."""
+    engine = ui.engine
+    try:
+        owner, params = ui.person.id, ui.params
+    except EngineError as error:
+        chat.error, chat.draft = error, question
+        return
+
+    def begin(asked: Asked) -> Generation:
+        return engine.model(asked.model).stream(asked.messages, asked.params, owner=owner)
+
+    chat.ask(question, ui.card.id, params, begin, browser_watch())
+
+
 def stream(ui: Ui, answer: Answer) -> None:
-    """Draw an answer while it comes, at most 20 times a second. Raises EngineError before anything came."""
+    """Draw an answer while it comes, at most 20 times a second."""
     reasoning, body = st.empty(), st.empty()
     for view in answer.views():
         if view.reasoning and not view.text:

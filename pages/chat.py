@@ -6,7 +6,6 @@ import streamlit as st
 
 from apps import streamlit_kit as kit
 from apps.ui.conversation import Conversation
-from engine.errors import EngineError
 
 EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
 SHOWN = 30  # turns; a browser needs seconds for hundreds
@@ -15,15 +14,8 @@ ui = kit.page("chat")
 chat = ui.state("conversation", Conversation)
 
 
-def ask(question: str) -> None:
-    try:
-        chat.ask(question, ui.model, ui.params, ui.person.id, kit.browser_watch())
-    except EngineError as error:
-        chat.refuse(question, error)
-
-
-def submitted() -> None:
-    ask(st.session_state["chat.input"])
+def ask(question: str | None = None) -> None:
+    kit.ask(ui, chat, question or st.session_state["chat.input"])
 
 
 def bottom() -> None:
@@ -36,7 +28,7 @@ def bottom() -> None:
     if draft := chat.draft or st.query_params.get("prompt"):  # a link may fill the input; it never sends
         st.session_state["chat.input"], chat.draft = draft, None
         st.query_params.pop("prompt", None)
-    st.chat_input(ui.t("chat.input"), key="chat.input", submit_mode="disable", on_submit=submitted)
+    st.chat_input(ui.t("chat.input"), key="chat.input", submit_mode="disable", on_submit=ask)
 
 
 with st.expander(ui.t("glossary.system.name")):

@@ -155,7 +155,7 @@ def test_streamlit_has_the_same_colours() -> None:
 # nor are docstrings, logs, assertions and the messages of exceptions, which no page shows.
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}[,.:;’'!?]*\s+[A-Za-zÀ-ÿ]{2,}")
 _FRENCH = re.compile(r"[àâçéèêëîïôùûœÀÂÇÉÈÊËÎÏÔÙÛŒ]")
-_CODE = re.compile(r"[<>{}=;]|--|^\s*[.#@:]")
+_CODE = re.compile(r"[<>{}=;\r]|--|^\s*[.#@:]")
 _WIDGETS = {"st", "gr"}
 _LABELS = {"label", "help", "placeholder", "info", "value", "title", "description"}
 _LOGS = {"debug", "info", "warning", "exception", "error"}
