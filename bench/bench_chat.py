@@ -26,15 +26,12 @@ def main() -> None:
     options = parser.parse_args()
     with stage.data_folder() as folder, contextlib.ExitStack() as stack:
         shared = stack.enter_context(stage.engine(folder))
-        address, application = stack.enter_context(stage.application(folder))
         server = stage.load(shared)
-        doors: list[Door] = [
-            Raw(server),
-            Engine(shared.model()),
-            Raw(LlamaServer(address), name="v1"),
-            Gradio(f"{address}/gradio/en/"),
-            Streamlit(address),
-        ]
+        doors: list[Door] = [Raw(server), Engine(shared.model())]
+        application = None
+        if set(options.doors.split(",")) & {"v1", "gradio", "streamlit"}:
+            address, application = stack.enter_context(stage.application(folder))
+            doors += [Raw(LlamaServer(address), name="v1"), Gradio(f"{address}/gradio/en/"), Streamlit(address)]
         doors = [door for door in doors if door.name in options.doors.split(",")]
         numbers = itertools.count(1)
         levels: list[Level] = []

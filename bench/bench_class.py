@@ -57,14 +57,18 @@ def main() -> None:
     lessons: list[Lesson] = []
     with stage.data_folder() as folder, stage.engine(folder) as shared:
         server = stage.load(shared)
-        doors: list[Door] = [Engine(shared.model()), *([Raw(server, name="bare server")] if options.bare else [])]
+        class_of = [shared.people.join(f"student {n}", "student").id for n in range(options.people)]
         for same in (True, False):
             people = options.people if same else options.different
-            for door in doors:
+            for door in ("engine", *(["bare server"] if options.bare else [])):
                 case = f"{people} × {'one rhyme' if same else 'different rhymes'}"
-                asks = questions(people, same, options.verses, options.tokens, f"{door.name}{same}")
+                asks = questions(people, same, options.verses, options.tokens, f"{door}{same}")
                 base = alone(server, asks, same, options.tokens)
-                lessons.append(lesson(case, door, asks, base, 10 / people if same else 0))
+                doors: list[Door] = [Engine(shared.model(), person) for person in class_of]
+                if door != "engine":
+                    doors = [Raw(server, name=door)] * people
+                pairs = list(zip(doors, asks, strict=False))
+                lessons.append(lesson(case, pairs, base, 10 / people if same else 0))
                 print(lessons[-1], flush=True)
     publish("class", [one.row() for one in lessons], [asdict(one) for one in lessons], options.out)
 
@@ -100,14 +104,15 @@ def erase(server: LlamaServer) -> None:
         server.post(f"/slots/{slot['id']}?action=erase", {})
 
 
-def lesson(case: str, door: Door, asks: list[Asked], base: float, pause: float) -> Lesson:
+def lesson(case: str, asks: list[tuple[Door, Asked]], base: float, pause: float) -> Lesson:
     """One lesson: everybody pastes, one every `pause` seconds; a neighbour says hi every five."""
     his: list[Answer] = []
+    door = asks[-1][0]
     over = threading.Event()
     neighbour = threading.Thread(target=_say_hi, args=(door, his, over.wait))
     started = time.perf_counter()
     neighbour.start()
-    answers = together([(door, asked) for asked in asks], pause)
+    answers = together(asks, pause)
     wall = time.perf_counter() - started
     over.set()
     neighbour.join()

@@ -10,7 +10,6 @@ import json
 import re
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -93,15 +92,14 @@ class Engine:
 
     name = "engine"
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, owner: str = "local") -> None:
+        self.model, self.owner = model, owner
 
     def ask(self, asked: Asked) -> Answer:
         """The answer as a page gets it, event by event."""
         params = Params(max_tokens=asked.tokens, seed=asked.seed)
         answer = Answer()
-        owner = f"bench-{uuid.uuid4().hex[:8]}"
-        for event in self.model.stream([Message("user", asked.question)], params, owner=owner):
+        for event in self.model.stream([Message("user", asked.question)], params, owner=self.owner):
             if isinstance(event, TextDelta):
                 answer.take(event.text)
         return answer.end()
