@@ -15,6 +15,7 @@ from engine.backends.base import Request
 from engine.engine import Model
 from engine.errors import BadInput, EngineError
 from engine.params import Params
+from engine.people import Person
 from engine.types import Message, Result, Role
 
 
@@ -52,7 +53,7 @@ class Endpoints:
 
     def models(self, request: gr.Request | None = None) -> list[dict[str, Any]]:
         try:
-            self._owner(request)
+            self._person(request)
             cards = self._ui.engine.models()
             return [{**card.to_dict(), "state": self._ui.engine.state(card).name} for card in cards]
         except EngineError as error:
@@ -96,16 +97,16 @@ class Endpoints:
         system: str,
         request: gr.Request | None,
     ) -> tuple[Model, Request]:
-        owner = self._owner(request)
+        person = self._person(request)
         before = [_message(turn) for turn in history or ()]
         first = [Message("system", system)] if system.strip() else []
-        opened = self._ui.engine.model(model or None)
-        return opened, opened.request([*first, *before, Message("user", message)], Params(params), owner=owner)
+        opened = self._ui.model(model, person)
+        return opened, opened.request([*first, *before, Message("user", message)], Params(params), owner=person.id)
 
-    def _owner(self, request: gr.Request | None) -> str:
+    def _person(self, request: gr.Request | None) -> Person:
         if request is None:
             raise BadInput("no request")
-        return self._ui.person(request).id
+        return self._ui.person(request)
 
     def _final(self, result: Result) -> tuple[str, dict[str, Any]]:
         if result.error and not result.text:

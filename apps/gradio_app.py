@@ -6,12 +6,13 @@ Importing it takes seconds, so the server does that behind its first page. Knows
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from fastapi import FastAPI
@@ -30,6 +31,7 @@ from apps.ui.sections import SECTIONS
 from engine.engine import Engine
 from engine.errors import EngineError
 
+T = TypeVar("T")
 PATH = "/gradio"
 PORT = 7860
 # Above the slots, so that a whole class reaches our own queue, which is fair and says the place, and not Gradio's.
@@ -44,13 +46,31 @@ TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
 
 def build(engine: Engine, lang: Language, options: Options, running: Running | None = None) -> gr.Blocks:
     """The whole interface in one language. May be called from any thread, from one at a time."""
-    ui = Ui(engine, lang, options, running or Running())
+    return _in_loop(lambda: _built(Ui(engine, lang, options, running or Running())))
+
+
+def _in_loop(make: Callable[[], T]) -> T:
+    """What `make` gives; called under a running event loop, since without one Gradio opens a loop for each of its locks
+    and never closes it.
+    """
+
+    async def run() -> T:
+        return make()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run())
+    return make()
+
+
+def _built(ui: Ui) -> gr.Blocks:
     with gr.Blocks(title=ui.t("app.name"), analytics_enabled=False, fill_width=True) as blocks:
         bar = gradio_kit.sidebar(ui, blocks)
         tabs = {}
         with gr.Tabs():
             for section in SECTIONS:
-                if section.class_only and not options.class_mode:
+                if section.class_only and not ui.options.class_mode:
                     continue
                 with gr.Tab(ui.t(f"section.{section.key}"), id=section.key, visible=not section.class_only) as tab:
                     gradio_kit.header(ui, section)
@@ -58,7 +78,7 @@ def build(engine: Engine, lang: Language, options: Options, running: Running | N
                 tabs[section] = tab
         blocks.load(_opened(ui, bar, tabs), None, [bar.model, *bar.params.values(), *tabs.values()], **INTERNAL)
         gradio_api.add(ui)
-    return _queued(blocks, engine)
+    return _queued(blocks, ui.engine)
 
 
 def _opened(ui: Ui, bar: Sidebar, tabs: dict[Any, gr.Tab]) -> Callable[[gr.Request], dict[Any, Any]]:
@@ -74,8 +94,8 @@ def _queued(blocks: gr.Blocks, engine: Engine) -> gr.Blocks:
     limit = engine.settings.slots + MARGIN
     blocks.max_threads = limit + OWN_THREADS  # Gradio runs no more events at once than it has threads
     blocks.queue(max_size=engine.settings.queue, default_concurrency_limit=limit)
-    # After each event Gradio sums up its last 10,000 with pandas, for a dashboard that is off here.
-    blocks._queue.ANALYTICS_MAX_EVENTS = 1
+    # After each event Gradio would sum up its last 10,000 with pandas, for a dashboard that is off here.
+    blocks._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
     return blocks
 
 
@@ -84,7 +104,11 @@ def gradio_apps(engine: Engine, options: Options) -> list[tuple[str, FastAPI]]:
     `router.lifespan_context`, which starts its queue.
     """
     running = Running()
-    return [(f"{PATH}/{lang}", _mounted(build(engine, lang, options, running), lang)) for lang in LANGUAGES]
+
+    def mirror(lang: Language) -> tuple[str, FastAPI]:
+        return f"{PATH}/{lang}", _mounted(build(engine, lang, options, running), lang)
+
+    return _in_loop(lambda: [mirror(lang) for lang in LANGUAGES])
 
 
 def _mounted(blocks: gr.Blocks, lang: Language) -> FastAPI:
@@ -146,8 +170,8 @@ def application(engine: Engine, options: Options) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            for _, app in apps:
-                await stack.enter_async_context(app.router.lifespan_context(app))
+            for _, mirror in apps:
+                await stack.enter_async_context(mirror.router.lifespan_context(mirror))
             yield
 
     return Starlette(routes=mounted(apps), lifespan=lifespan)

@@ -9,12 +9,13 @@ import html
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
+from apps import gradio_status as status
 from apps import host
 from apps.options import Options
 from apps.ui import present
@@ -22,7 +23,7 @@ from apps.ui.controls import GROUPS, Control, controls
 from apps.ui.i18n import LANGUAGES, Language, Words, words
 from apps.ui.sections import Section
 from engine.catalog import ModelCard
-from engine.engine import Engine
+from engine.engine import Engine, Model
 from engine.errors import EngineError, UnknownModel
 from engine.generation import Generation
 from engine.params import BY_NAME, Params
@@ -82,6 +83,10 @@ class Ui:
         """Who asks. Raises AccessDenied."""
         return host.person_of(dict(request.headers))
 
+    def model(self, model_id: str | None, person: Person) -> Model:
+        """The model, if the person may use it. Raises UnknownModel, AccessDenied."""
+        return self.engine.model(model_id or None, role=person.role)
+
 
 def header(ui: Ui, section: Section) -> None:
     """Title of a section, and the question that it answers."""
@@ -122,49 +127,54 @@ class Sidebar:
 
     def from_address(self, query: Mapping[str, str]) -> dict[Any, Any]:
         """What a link sets: model and parameters. What it sets wrongly keeps its default and is said in a note."""
-        updates: dict[Any, Any] = {}
-        choices = model_choices(self.ui)
-        wanted = query.get("model")
-        known = {model_id for _, model_id in choices}
-        if wanted and wanted not in known:
-            self._note(UnknownModel(wanted, model=wanted))
-        value = wanted if wanted in known else _default(self.ui, choices)
-        updates[self.model] = gr.Dropdown(choices=choices, value=value)
+        card = self._wanted(query.get("model"))
+        updates: dict[Any, Any] = {self.model: gr.Dropdown(choices=model_choices(self.ui, card), value=card.id)}
         for name, box in self.params.items():
             if name in query:
                 updates |= self._set(name, box, query[name])
         return updates
 
+    def _wanted(self, model_id: str | None) -> ModelCard:
+        catalog, default = self.ui.engine.catalog, self.ui.engine.settings.model
+        try:
+            return catalog.card(model_id or default)
+        except UnknownModel as error:
+            self._note(error)
+            return catalog.card(default)
+
     def _set(self, name: str, box: Any, text: str) -> dict[Any, Any]:
         try:
-            value = BY_NAME[name].check(text.replace("\\n", "\n"))
+            value = BY_NAME[name].check(text)
         except EngineError as error:
             self._note(error)
             return {}
         return {box: "\n".join(value) if isinstance(value, tuple) else value}
 
     def _note(self, error: EngineError) -> None:
-        gr.Warning(present.error_text(error, self.ui.words).sentence)
+        text = present.error_text(error, self.ui.words)
+        gr.Warning(text.todo, title=text.what)
 
 
 def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
     """The left column: name, model and its state, parameters, language. It comes before every tab."""
     with gr.Sidebar(label=ui.t("sidebar.parameters"), width=300):
         gr.HTML(f"<h2>{_esc(ui.t('app.name'))}</h2>", elem_classes="atelier-header")
-        choices = model_choices(ui)
-        model = gr.Dropdown(choices, value=_default(ui, choices), label=ui.t("sidebar.model"),
+        default = ui.engine.catalog.card(ui.engine.settings.model)
+        model = gr.Dropdown(model_choices(ui, default), value=default.id, label=ui.t("sidebar.model"),
                             info=ui.t("sidebar.model_help"), elem_id="model")  # fmt: skip
         state = gr.HTML(elem_id="model-state")
         params = _parameters(ui)
         gr.HTML(_languages(ui), elem_classes="atelier-language")
     bar = Sidebar(ui, model, params, state)
+    blocks.load(None, None, None, js=_FOLD)
     _keep_in_address(bar)
     _follow_state(bar, blocks)
     return bar
 
 
 def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
-    rows, boxes = controls(ui.lang), {}
+    rows = controls(ui.lang)
+    boxes: dict[str, gr.components.Component] = {}
     with gr.Accordion(ui.t("sidebar.parameters"), open=False):
         for group in GROUPS:
             inside = [row for row in rows if row.group == group]
@@ -180,6 +190,9 @@ def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
     return boxes
 
 
+# On a phone the column would cover the page; Gradio opens it there too.
+_FOLD = """() => { const column = document.querySelector(".sidebar.open");
+if (column && window.innerWidth < 768) column.querySelector("button.toggle-button")?.click(); }"""
 # The address follows the controls without a round trip; only what differs from the defaults stands in it.
 _RESET = """() => {{ const url = new URL(location.href); {names}.forEach(name => url.searchParams.delete(name));
 history.replaceState(null, "", url); return {starts}; }}"""
@@ -187,14 +200,14 @@ _KEEP = """(...values) => {{ const url = new URL(location.href), names = {names}
 names.forEach((name, at) => {{ const value = values[at];
   const same = value === null || value === undefined || String(value) === String(starts[at] ?? "");
   if (same) url.searchParams.delete(name);
-  else url.searchParams.set(name, String(value).replaceAll("\\n", "\\\\n")); }});
+  else url.searchParams.set(name, String(value)); }});
 history.replaceState(null, "", url); }}"""
 
 
 def _keep_in_address(bar: Sidebar) -> None:
     names = ["model", *bar.params]
     boxes: list[Any] = [bar.model, *bar.params.values()]
-    starts = [None, *(box.value for box in bar.params.values())]
+    starts = [bar.ui.engine.settings.model, *(box.value for box in bar.params.values())]
     gr.on([box.input for box in boxes], None, boxes, None,
           js=_KEEP.format(names=json.dumps(names), starts=json.dumps(starts)))  # fmt: skip
 
@@ -203,7 +216,7 @@ def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:
     timer = gr.Timer(STATE_EVERY_S)
 
     def look(model_id: str, shown: str | None, request: gr.Request) -> Any:
-        text, loading = state_html(bar.ui, model_id, request)
+        text, loading = status.html_of(bar.ui.engine, model_id, bar.ui.words, _me(bar.ui, request))
         changed = gr.skip() if text == shown else text
         return changed, gr.Timer(LOADING_EVERY_S if loading else STATE_EVERY_S)
 
@@ -211,31 +224,14 @@ def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:
     blocks.load(look, [bar.model, bar.state], [bar.state, timer], **INTERNAL)
 
 
-def state_html(ui: Ui, model_id: str, request: gr.Request) -> tuple[str, bool]:
-    """What the sidebar says about the chosen model, the machine and the person; and whether the model is loading."""
-    state = ui.engine.model(model_id).state()
-    lines = [present.model_state_text(state.name, ui.words, state.elapsed)]
-    if ui.options.class_mode:
-        person = ui.person(request)
-        lines.append(ui.t(f"sidebar.me_{person.role}", name=person.nickname))
-    text = "".join(f"<div>{_esc(line)}</div>" for line in lines)
-    return f'<div role="status" aria-live="polite">{text}</div>', state.name == "loading"
+def _me(ui: Ui, request: gr.Request) -> Person | None:
+    return ui.person(request) if ui.options.guarded else None
 
 
-def model_choices(ui: Ui) -> list[tuple[str, str]]:
-    """The models as (what is read, id)."""
-    return [(model_label(ui, card), card.id) for card in ui.engine.models() if not card.problem]
-
-
-def model_label(ui: Ui, card: ModelCard) -> str:
-    """Name, quantization and window of a model in one line."""
-    window = ui.t("sidebar.window", window=card.window) if card.window else None
-    return " · ".join(part for part in (card.name, card.quantization, window) if part)
-
-
-def _default(ui: Ui, choices: list[tuple[str, str]]) -> str | None:
-    ids = [model_id for _, model_id in choices]
-    return ui.engine.settings.model if ui.engine.settings.model in ids else next(iter(ids), None)
+def model_choices(ui: Ui, chosen: ModelCard) -> list[tuple[str, str]]:
+    """The models that can be used as (name, id); a remote one that is chosen is one of them."""
+    names = {card.id: card.name for card in ui.engine.models() if not card.problem}
+    return [(name, model_id) for model_id, name in ({chosen.id: chosen.name} | names).items()]
 
 
 def _languages(ui: Ui) -> str:
@@ -254,8 +250,8 @@ def stream(ui: Ui, generation: Generation, key: tuple[str, str]) -> Iterator[pre
 
     Raises EngineError before the first view only.
     """
-    with ui.running.watch(key, generation), closing(present.follow(generation)) as views:
-        yield from views
+    with ui.running.watch(key, generation):
+        yield from present.follow(generation)
 
 
 def error_html(error: EngineError | present.ErrorText, ui: Ui) -> str:

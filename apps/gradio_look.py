@@ -5,7 +5,9 @@ other host. Knows no tab.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +20,8 @@ from apps.ui.theme import ACCENT, ACCENT_DARK, GROUND, INK
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
+ICON = Path(__file__).parent / "ui" / "icon.svg"
+
 CSS = """
 .atelier-header h1 { font-size: 1.5rem; font-weight: 600; margin: 0; }
 .atelier-header h2 { font-size: 1.15rem; font-weight: 600; margin: 0; }
@@ -25,14 +29,16 @@ CSS = """
 .atelier-alert { border-left: 4px solid #D55E00; padding: .4rem .8rem; background: #D55E0014; }
 .atelier-alert small { display: block; }
 .atelier-progress progress { width: 12rem; max-width: 40%; vertical-align: middle; margin-left: .5rem; }
+.dark button[role="tab"][aria-selected="true"] { color: %(accent_dark)s; }
 .atelier-language nav { text-align: center; }
 .atelier-hidden, .form:has(> .atelier-hidden) { display: none !important; }
 .block.atelier-slot:not(:has(.prose > *)) { display: none; }
 .atelier-scroll { overflow-x: auto; }
-.atelier-table { border-collapse: collapse; width: 100%; }
-.atelier-table th, .atelier-table td { border-bottom: 1px solid #8884; padding: .3rem .6rem; text-align: left; }
+.prose .atelier-table { border-collapse: collapse; width: 100%; }
+.prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }
+.prose .atelier-table :is(th, td) { padding: .3rem .6rem; text-align: left; }
 .gradio-container a { text-decoration: underline; }
-"""
+""".replace("%(accent_dark)s", ACCENT_DARK)
 
 
 def theme() -> gr.themes.Base:
@@ -95,6 +101,9 @@ class _Rewriter:
         if message["type"] == "http.response.start":
             self._start = message
             return
+        if message["type"] != "http.response.body":  # an extension of the server or of a test's client
+            await self._send(message)
+            return
         self._body += message.get("body", b"")
         if message.get("more_body"):
             return
@@ -112,5 +121,7 @@ _FOREIGN = re.compile(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<lin
 def page_in(lang: Language, page: str) -> str:
     """Gradio's page, its language set to `lang`, without the previews that point to other hosts."""
     speak: Any = f'<script>Object.defineProperty(navigator, "language", {{ get: () => "{lang}" }});</script>'
+    drawing = quote(ICON.read_text(encoding="utf-8"))
+    icon = f'<link rel="icon" href="data:image/svg+xml,{drawing}">'  # else the browser asks the root of the host
     page = _FOREIGN.sub("", page.replace('lang="en"', f'lang="{lang}"', 1))
-    return page.replace("<head>", f"<head>{speak}", 1)
+    return page.replace("<head>", f"<head>{speak}{icon}", 1)

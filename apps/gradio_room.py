@@ -6,22 +6,43 @@ import html
 
 import gradio as gr
 
+from apps import gradio_kit as kit
+from apps import host
+from apps.classroom import grouped
 from apps.gradio_kit import Ui
 from apps.gradio_shelf import table
+from engine.errors import EngineError
 from engine.people import Person
 
 
 class Room:
-    """The handler of the class tab."""
+    """The handlers of the class tab; a student gets nothing from them."""
 
     def __init__(self, ui: Ui) -> None:
         self.ui = ui
 
-    def shown(self, model_id: str, request: gr.Request) -> tuple[str, str]:
-        """How busy the machine is, and who is here; nothing for a student."""
+    def shown(self, model_id: str, request: gr.Request) -> tuple[str, str, str]:
+        """The codes, how busy the machine is, and who is here."""
         if self.ui.person(request).role != "teacher":
-            return "", ""
-        return self._load(model_id), self._people()
+            return "", "", ""
+        return self._codes() if self.ui.options.guarded else "", self._load(model_id), self._people()
+
+    def wipe(self, request: gr.Request) -> str:
+        """Delete everything of the class."""
+        try:
+            host.require(self.ui.person(request))
+            self.ui.engine.people.wipe_class()
+        except EngineError as error:
+            return kit.error_html(error, self.ui)
+        return f"<p>{html.escape(self.ui.t('room.wiped'))}</p>"
+
+    def _codes(self) -> str:
+        codes, t = host.classroom().codes, self.ui.t
+        student, teacher = (html.escape(grouped(code)) for code in (codes.student, codes.teacher))
+        return (
+            f"<p><strong>{html.escape(t('room.student_code'))}</strong> <code>{student}</code></p>"
+            f"<details><summary>{html.escape(t('room.show_teacher_code'))}</summary><code>{teacher}</code></details>"
+        )
 
     def _load(self, model_id: str) -> str:
         runtime = self.ui.engine.loaded(model_id)

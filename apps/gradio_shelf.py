@@ -14,6 +14,7 @@ from apps.gradio_kit import Ui
 from apps.ui import present
 from engine.catalog import ModelCard
 from engine.errors import EngineError
+from engine.people import Person
 from engine.types import CAPABILITIES
 
 WHERE = {"llamacpp": "models.where_local", "openai_compat": "models.where_remote", "echo": "models.where_echo"}
@@ -35,11 +36,10 @@ class Shelf:
     def __init__(self, ui: Ui) -> None:
         self.ui = ui
 
-    def shown(self, model_id: str | None) -> tuple[str, str]:
+    def shown(self, model_id: str, request: gr.Request) -> tuple[str, str]:
         """The table of all models, and the card of the chosen one."""
-        cards = self.ui.engine.models()
-        chosen = next((card for card in cards if card.id == model_id), None)
-        return self.table(cards), self.card(chosen) if chosen else ""
+        chosen = self.ui.engine.catalog.card(model_id)
+        return self.table(self.ui.engine.models()), self.card(chosen, self.ui.person(request))
 
     def table(self, cards: Iterable[ModelCard]) -> str:
         """All models with their state, one line each."""
@@ -48,22 +48,20 @@ class Shelf:
             (self.ui.t(f"models.{name}") for name in names), map(self._row, cards), self.ui.t("section.models")
         )
 
-    def card(self, card: ModelCard) -> str:
+    def card(self, card: ModelCard, person: Person) -> str:
         """Everything known of one model: why it is here, its files, its licence, what it can do."""
         ui = self.ui
         facts = {
             "models.licence": card.licence,
             "models.aliases": ", ".join(card.aliases),
-            "models.source": card.source,
+            "models.source": card.source if card.files or card.endpoint else None,
         }
         lines = "".join(
             f"<dt>{html.escape(ui.t(key))}</dt><dd>{html.escape(value)}</dd>" for key, value in facts.items() if value
         )
         note = f"<p>{html.escape(ui.t(card.note_key))}</p>" if card.note_key else ""
         return (
-            f"<h3>{html.escape(card.name)}</h3>{note}{self._files(card)}<dl>{lines}</dl>"
-            f"{self._abilities(ui.t('models.capabilities'), card, True)}"
-            f"{self._abilities(ui.t('models.unavailable'), card, False)}"
+            f"<h3>{html.escape(card.name)}</h3>{note}{self._files(card)}<dl>{lines}</dl>{self._abilities(card, person)}"
         )
 
     def may_load(self, request: gr.Request) -> tuple[Any, Any]:
@@ -79,9 +77,9 @@ class Shelf:
             runtime = self.ui.engine.runtime(model_id)
             for event in runtime.ready() if runtime else ():
                 yield kit.progress_html(present.progress_text(event, self.ui.words)), gr.skip(), gr.skip()
-            yield "", *self.shown(model_id)
+            yield "", *self.shown(model_id, request)
         except EngineError as error:
-            yield kit.error_html(error, self.ui), *self.shown(model_id)
+            yield kit.error_html(error, self.ui), *self.shown(model_id, request)
 
     def unload(self, model_id: str, request: gr.Request) -> tuple[str, str, str]:
         """Free the model's memory."""
@@ -89,8 +87,8 @@ class Shelf:
             host.require(self.ui.person(request))
             self.ui.engine.unload(model_id)
         except EngineError as error:
-            return kit.error_html(error, self.ui), *self.shown(model_id)
-        return html.escape(self.ui.t("models.unloaded")), *self.shown(model_id)
+            return kit.error_html(error, self.ui), *self.shown(model_id, request)
+        return html.escape(self.ui.t("models.unloaded")), *self.shown(model_id, request)
 
     def _row(self, card: ModelCard) -> list[str]:
         words, state = self.ui.words, self.ui.engine.state(card)
@@ -115,7 +113,13 @@ class Shelf:
         head = [words.t(f"models.{name}") for name in ("file", "quantization", "size", "role")]
         return table(head, rows, words.t("models.files"))
 
-    def _abilities(self, title: str, card: ModelCard, wanted: bool) -> str:
-        able = self.ui.engine.model(card.id).capabilities
-        names = [self.ui.t(f"capability.{name}") for name in CAPABILITIES if (name in able) == wanted]
-        return f"<p><strong>{html.escape(title)}</strong> {html.escape(', '.join(names))}</p>" if names else ""
+    def _abilities(self, card: ModelCard, person: Person) -> str:
+        try:
+            able = self.ui.model(card.id, person).capabilities
+        except EngineError as error:  # a damaged or forbidden model must not hide what is known of it
+            return kit.error_html(error, self.ui)
+        lines = []
+        for title, wanted in (("models.capabilities", True), ("models.unavailable", False)):
+            names = [self.ui.t(f"capability.{name}") for name in CAPABILITIES if (name in able) == wanted]
+            lines.append(f"<p><strong>{html.escape(self.ui.t(title))}</strong> {html.escape(', '.join(names))}</p>")
+        return "".join(lines)

@@ -20,7 +20,7 @@ from engine.params import Params
 from engine.snippets import portable, snippets
 from engine.types import Message, Result, Role
 
-KEY_VARIABLE = "ATELIER_API_KEY"
+KEY_VARIABLE = "ATELIER_API_KEY"  # the name under which shown code looks for a person's key
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Turn:
 
     def halt(self, request: gr.Request) -> dict[Any, Any]:
         """Stop the answer under way; its last words come through the turn itself."""
-        self.ui.running.stop(self._key(request))
+        self.ui.running.stop((self.ui.person(request).id, request.session_hash or ""))
         return {self.parts.progress: kit.progress_html(present.Progress(self.ui.t("progress.stopping")))}
 
     def clear(self) -> dict[Any, Any]:
@@ -144,18 +144,15 @@ class Turn:
         try:
             model_id, params = self.bar.chosen(values)
             person = self.ui.person(request)
-            model = self.ui.engine.model(model_id)
+            model = self.ui.model(model_id, person)
             asked = Asked(model_id, talk.messages(values[self.parts.system]), params.seeded())
             generation = model.stream(asked.messages, asked.params, owner=person.id)
-            for view in kit.stream(self.ui, generation, self._key(request)):
+            for view in kit.stream(self.ui, generation, (person.id, request.session_hash or "")):
                 if view.finished is None:
                     yield self._coming(talk, view)
             yield self._end(before, talk, asked, generation.result, model.window())
         except EngineError as error:
             yield self._failed(before, text, error)
-
-    def _key(self, request: gr.Request) -> tuple[str, str]:
-        return self.ui.person(request).id, request.session_hash or ""
 
     def _begin(self, talk: Talk) -> dict[Any, Any]:
         sent = kit.progress_html(present.progress_text(None, self.ui.words))
@@ -211,17 +208,17 @@ class Turn:
             present.stats_json(result.stats.export(result.outcome, result.usage)),
         )
 
-    def _gauge(self, result: Result, params: Params, window: int | None) -> str:
-        if window is None or result.usage.prompt_tokens is None:
-            return ""
-        used, answer = result.usage.prompt_tokens, result.usage.completion_tokens or 0
+    def _gauge(self, result: Result, params: Params, window: int | None) -> Any:
+        used, answer = result.usage.prompt_tokens, result.usage.completion_tokens
+        if window is None or used is None or answer is None:
+            return gr.skip()  # what is not known is not drawn as 0
         return present.gauge_html(present.gauge(used, answer, params["max_tokens"], window, self.ui.words))
 
-    def trace(self, talk: Talk) -> tuple[str, str]:
+    def trace(self, talk: Talk, request: gr.Request) -> tuple[str, str]:
         """The exact prompt of the last request, and one line about it."""
         if talk.asked is None:
             return "", ""
-        model = self.ui.engine.model(talk.asked.model)
+        model = self.ui.model(talk.asked.model, self.ui.person(request))
         try:
             rendered = model.render(model.request(talk.asked.messages, talk.asked.params))
         except NotSupported:
@@ -234,20 +231,22 @@ class Turn:
         """The last request as curl, Python and LangChain, to the address of this page's own server."""
         if talk.asked is None:
             return "", "", ""
-        model = self.ui.engine.model(talk.asked.model)
-        body = portable(model.body(model.request(talk.asked.messages, talk.asked.params)), model.card.id)
-        forms = snippets(body, _api(request), KEY_VARIABLE if self.ui.options.guarded else None)
-        return forms.curl, forms.python, forms.langchain or ""
+        model = self.ui.model(talk.asked.model, self.ui.person(request))
+        body = model.body(model.request(talk.asked.messages, talk.asked.params))
+        endpoint = model.card.endpoint
+        address = endpoint.base_url if endpoint else self._own_address(request)
+        own_key = KEY_VARIABLE if self.ui.options.guarded else None
+        key = (endpoint.provider.key_env if endpoint else None) or own_key
+        forms = snippets(portable(body, endpoint.model if endpoint else model.card.id), address, key)
+        return forms.curl, forms.python, forms.langchain or self.ui.t("unit.unknown")
+
+    def _own_address(self, request: gr.Request) -> str:
+        url = httpx.URL(str(request.url))
+        return str(url.copy_with(path=f"{self.ui.options.root_path.rstrip('/')}/v1", query=None))
 
     def _not_observable(self, asked: Asked) -> str:
         counted = self.ui.t("chat.trace_counted", count=asked.counted) if asked.counted is not None else ""
         return f"{self.ui.t('chat.trace_unavailable')} {counted}"
-
-
-def _api(request: gr.Request) -> str:
-    url = httpx.URL(str(request.url))
-    before = url.path.partition("/gradio/")[0]
-    return str(url.copy_with(path=f"{before}/v1", query=None))
 
 
 def _folded(title: str, content: str) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import gradio as gr
 
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_turn import Parts, Talk, Turn
 
 EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
-LATEX = [{"left": "$$", "right": "$$", "display": True}]
+LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 # What was typed stays: a question that failed goes back into the box, unless the next one stands there already.
 GIVE_BACK = "(typed, kept) => [typed.trim() || !kept ? typed : kept, '']"
 
@@ -66,6 +68,6 @@ def _details(ui: Ui, turn: Turn, parts: Parts) -> None:
     code.expand(turn.code, parts.talk, forms, **INTERNAL)
 
 
-def _code(label: str, language: str) -> gr.Code:
+def _code(label: str, language: Literal["python", "shell"]) -> gr.Code:
     with gr.Tab(label):
         return gr.Code("", language, label=label, interactive=False, lines=3, max_lines=20)

@@ -13,10 +13,10 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     shelf = Shelf(ui)
     table = gr.HTML(elem_id="models-table")
     with gr.Row():
-        load = gr.Button(ui.t("models.load"), size="sm", min_width=120)
-        unload = gr.Button(ui.t("models.unload"), size="sm", min_width=120)
-        refresh = gr.Button(ui.t("room.refresh"), size="sm", min_width=120)
-    progress = gr.HTML()
+        load = gr.Button(ui.t("models.load"), size="sm", min_width=140, scale=0)
+        unload = gr.Button(ui.t("models.unload"), size="sm", min_width=140, scale=0)
+        refresh = gr.Button(ui.t("room.refresh"), size="sm", min_width=140, scale=0)
+    progress = gr.HTML(elem_classes="atelier-slot")
     card = gr.HTML(elem_id="model-card")
     both = [table, card]
     gr.on([bar.model.change, refresh.click, blocks.load], shelf.shown, bar.model, both, **INTERNAL)

@@ -1,0 +1,99 @@
+"""The Gradio mirror on loopback over an engine whose one model is the echo, told by the text itself how to behave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from apps.gradio_app import application
+from apps.options import Options
+from engine.backends.base import Backend, Control, Report, Request
+from engine.backends.echo import Echo
+from engine.engine import Engine
+from engine.settings import Settings
+from engine.types import Event
+
+ORDERS: dict[str, dict[str, Any]] = {
+    "cut": {"fail_after": 3},
+    "refuse": {"fail_after": 0},
+    "slow": {"delay": 0.05},
+    "read": {"prompt_delay": 30},
+    "think": {"reasoning": "a *thought*"},
+}
+
+
+class Obedient(Echo):
+    """An echo that takes its orders from the first word of the last message, and remembers what was stopped when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[tuple[str, float, bool]] = []
+
+    def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
+        text = request.messages[-1].content
+        orders = ORDERS.get(text.partition(" ")[0], {})
+        try:
+            yield from super().run(replace(request, extra=orders), control)
+        finally:
+            self.ended.append((text, time.monotonic(), control.stopped))
+
+
+class EchoEngine(Engine):
+    """An engine that has an obedient echo for every model."""
+
+    echo: Obedient
+
+    def _backend(self, *_: Any) -> Backend:
+        return self.echo
+
+
+@dataclass
+class Site:
+    """The running mirror."""
+
+    address: str
+    engine: EchoEngine
+    server: uvicorn.Server = field(repr=False)
+
+    @property
+    def echo(self) -> Obedient:
+        return self.engine.echo
+
+    def language(self, lang: str) -> str:
+        return f"{self.address}/gradio/{lang}/"
+
+
+@contextmanager
+def serving(home: Path, **settings: Any) -> Iterator[Site]:
+    """The mirror on a free port, in a thread."""
+    engine = EchoEngine(Settings(home=home, model="echo", **settings), serve=True)
+    engine.echo = Obedient()
+    config = uvicorn.Config(application(engine, Options()), host="127.0.0.1", port=0, log_level="warning", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Site(f"http://127.0.0.1:{port}", engine, server)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One mirror for all tests, with two slots."""
+    with serving(tmp_path_factory.mktemp("gradio"), slots=2) as running:
+        yield running
