@@ -162,9 +162,10 @@ class LocalRuntime:
             self._check(life)
 
     def _open(self) -> Life:
-        if self._opened is None:
+        life = self._opened or self._life
+        if life is None or not (life is self._opened or life.ready):  # ready a moment before a `ready()` has seen it
             raise LoadFailed(f"{self._load.alias} is not loaded", model=self._load.alias, reason="not loaded")
-        return self._opened
+        return life
 
     def _wake(self) -> Life:
         """The life that is ready or being loaded; else a new one."""
