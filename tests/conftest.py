@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.standins.llama_server import BareServer, bare_server
+from engine.engine import Engine
+from engine.runtime.load import LoadParams
+from engine.runtime.supervisor import LocalRuntime, Supervisor
+from engine.settings import Settings
+from tests.standins.llama_server import BareServer, bare_server, bundled_gguf
 from tests.standins.openai_server import OpenAIStandIn, openai_standin
 
 OURS = ("ATELIER_", "LANGCHAIN_", "LANGSMITH_")
@@ -35,6 +39,35 @@ def bare_llama() -> Iterator[BareServer]:
     """The real llama.cpp server with the bundled Q4_1 model, 2 slots of 1024 tokens; no admission, no supervisor."""
     with bare_server() as server:
         yield server
+
+
+def small_settings(home: Path) -> Settings:
+    """Settings with that data folder, the weights as they come, 2 slots of 1024 tokens, one thread."""
+    return Settings(home=home, prepare=False, window=1024, slots=2, threads=1)
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRuntime]:
+    """The real model behind supervisor and gate, 2 slots of 1024 tokens, loaded at its first use."""
+    supervisor = Supervisor(small_settings(tmp_path_factory.mktemp("llama")))
+    yield supervisor.runtime(small_load())
+    supervisor.close()
+
+
+def small_load() -> LoadParams:
+    """How `llama` is loaded."""
+    # a small batch: llama.cpp looks at its stop switch between two of them, and test machines are slow
+    return LoadParams(
+        path=str(bundled_gguf()), context=1024, slots=2, threads=1, batch=32, alias="smollm2-135m-instruct"
+    )
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A serving Engine with the real model, in a data folder of its own."""
+    opened = Engine(small_settings(tmp_path_factory.mktemp("engine")), serve=True)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

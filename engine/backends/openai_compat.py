@@ -84,9 +84,14 @@ class OpenAICompat:
             yield answer.report()
 
     def body(self, request: Request) -> dict[str, Any]:
-        """The JSON body, parameters that the host refuses left out. Raises NotSupported for a raw prompt."""
+        """The JSON body, parameters that the host refuses left out.
+
+        Raises NotSupported for a raw prompt, and for a virtual window: nobody counts the tokens beforehand.
+        """
         if request.raw is not None:
             raise NotSupported("a raw prompt needs a local model", capability="raw_completion", backend=self.name)
+        if request.virtual_window is not None:
+            raise NotSupported("a virtual window needs exact counts", capability="exact_count", backend=self.name)
         messages = [message.to_dict() for message in request.messages]
         body: dict[str, Any] = {"model": self.model, "messages": messages, **self._fields(request), **request.extra}
         body["stream"] = True

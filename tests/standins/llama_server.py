@@ -37,7 +37,7 @@ def bundled_gguf() -> Path:
 
 @contextmanager
 def bare_server(
-    window: int = 1024, slots: int = 2, threads: int = 1, batch: int = 256, slot_dir: str = ""
+    window: int = 1024, slots: int = 2, threads: int = 1, batch: int = 32, slot_dir: str = ""
 ) -> Iterator[BareServer]:
     """A running server with the bundled model; it dies with the block, and with its parent."""
     options = {"window": window, "slots": slots, "threads": threads, "batch": batch, "slot_dir": slot_dir}

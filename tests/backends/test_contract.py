@@ -1,0 +1,364 @@
+"""What every backend keeps, whatever is behind it: the same tests run against all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from engine.backends.base import Backend, Control, Report, Request
+from engine.backends.echo import Echo
+from engine.backends.llamacpp import LlamaCpp
+from engine.backends.openai_compat import OpenAICompat
+from engine.errors import EngineError, NotSupported, PromptTooLong
+from engine.generation import Generation
+from engine.params import Params
+from engine.providers import Provider
+from engine.runtime.client import LlamaServer
+from engine.runtime.supervisor import LocalRuntime
+from engine.types import CAPABILITIES, Event, Finished, Heartbeat, Message, ReasoningDelta, TextDelta, ToolCall
+from tests.standins.llama_server import BareServer
+from tests.standins.openai_server import KEY, OpenAIStandIn
+
+STORY = "Write a very long story about a dog."
+LONG = "one two three four five six seven eight nine ten " * 90  # some 900 tokens, seconds of reading
+TOO_LONG = LONG * 20
+STOP_S = 0.5
+SLACK_S = 0.3  # what a busy test machine may add
+
+STATS_KEYS = [
+    "stopReason",
+    "tokensPerSecond",
+    "numGpuLayers",
+    "timeToFirstTokenSec",
+    "totalTimeSec",
+    "promptTokensCount",
+    "predictedTokensCount",
+    "totalTokensCount",
+    "cachedTokensCount",
+    "wallTimeSec",
+    "source",
+]
+
+
+@dataclass
+class Case:
+    """A backend, and what makes it answer at length or be silent for a while; `idle` says that nothing works for us,
+    `freed_s` how soon after a stop.
+    """
+
+    backend: Backend
+    endless: Request
+    silent: Request
+    refused: Request
+    idle: Callable[[], bool] = lambda: True
+    silent_backend: Backend | None = None
+    endless_backend: Backend | None = None
+    refused_backend: Backend | None = None
+    freed_s: float = STOP_S
+    exact: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exact = "exact_count" in self.backend.capabilities
+
+
+def request(text: str = "hi", *, virtual_window: int | None = None, **more: Any) -> Request:
+    params = {"temperature": 0, "max_tokens": more.pop("max_tokens", 8)}
+    return Request((Message("user", text),), Params(params), virtual_window=virtual_window, **more)
+
+
+def free_slots(server: LlamaServer) -> bool:
+    return not any(slot["is_processing"] for slot in server.get("/slots"))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("llamacpp", marks=pytest.mark.model),
+        pytest.param("openai_compat to llama.cpp", marks=pytest.mark.model),
+        "openai_compat to the stand-in",
+        "echo",
+    ]
+)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    opened = {
+        "llamacpp": local_case,
+        "openai_compat to llama.cpp": remote_llama_case,
+        "openai_compat to the stand-in": standin_case,
+        "echo": echo_case,
+    }[request.param](request)
+    yield opened
+    opened.backend.close()
+
+
+def local_case(fixtures: pytest.FixtureRequest) -> Case:
+    runtime: LocalRuntime = fixtures.getfixturevalue("llama")
+    list(runtime.ready())
+    return Case(
+        LlamaCpp(runtime),
+        endless=request(STORY, max_tokens=-1),
+        silent=request(LONG + str(time.time()), max_tokens=1),
+        refused=request(TOO_LONG),
+        idle=lambda: free_slots(runtime.server) and runtime.gate.snapshot().running == 0,
+    )
+
+
+def remote_llama_case(fixtures: pytest.FixtureRequest) -> Case:
+    bare: BareServer = fixtures.getfixturevalue("bare_llama")
+    row = Provider(id="llama", name="llama.cpp", base_url=bare.address, params=frozenset(Params()))
+    server = LlamaServer(bare.address, bare.key)
+    fixtures.addfinalizer(server.close)
+    return Case(
+        OpenAICompat(f"{bare.address}/v1", "smollm2", bare.key, row),
+        endless=request(STORY, max_tokens=-1),
+        silent=request(str(time.time()) + LONG, max_tokens=1),
+        refused=request(TOO_LONG),
+        idle=lambda: free_slots(server),
+        # without return_progress nothing is written while a prompt is read, and llama.cpp looks only once a second
+        # whether its client is still there (server-context.cpp, HTTP_POLLING_SECONDS)
+        freed_s=1.5,
+    )
+
+
+def standin_case(fixtures: pytest.FixtureRequest) -> Case:
+    server: OpenAIStandIn = fixtures.getfixturevalue("openai_server")
+    row = Provider(id="standin", name="Stand-in", base_url=server.base_url)
+
+    def opened(model: str) -> OpenAICompat:
+        return OpenAICompat(server.base_url, model, KEY, row)
+
+    return Case(
+        opened("plain"),
+        endless=request(),
+        silent=request(),
+        refused=request(),
+        endless_backend=opened("stall"),
+        silent_backend=opened("silent"),
+        refused_backend=opened("too-long-openai"),
+    )
+
+
+def echo_case(_: pytest.FixtureRequest) -> Case:
+    return Case(
+        Echo(window=1024),
+        endless=request("la " * 200, extra={"delay": 0.1}, max_tokens=-1),
+        silent=request(extra={"prompt_delay": 10}),
+        refused=request(TOO_LONG),
+    )
+
+
+def generate(backend: Backend, asked: Request) -> Generation:
+    return Generation(backend, asked, model="the-model")
+
+
+def drained(generation: Generation) -> list[Event]:
+    """All events; an error that was raised is in the result."""
+    events: list[Event] = []
+    with contextlib.suppress(EngineError):
+        events.extend(iter(generation))
+    return events
+
+
+def seconds_to_end(generation: Generation) -> float:
+    started = time.monotonic()
+    drained(generation)
+    return time.monotonic() - started
+
+
+def is_idle_within(case: Case, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not case.idle():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_it_ends_with_exactly_one_finished(case: Case) -> None:
+    generation = generate(case.backend, request())
+    events = drained(generation)
+    finished = [event for event in events if isinstance(event, Finished)]
+    assert finished == [events[-1]]
+    result = generation.result
+    assert (finished[0].outcome, finished[0].usage, finished[0].stats) == (result.outcome, result.usage, result.stats)
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == result.text
+    assert result.text
+    assert result.error is None
+
+
+def test_the_result_is_json_with_lm_studios_keys(case: Case) -> None:
+    generation = generate(case.backend, request(max_tokens=2))
+    drained(generation)
+    data = json.loads(json.dumps(generation.result.to_dict()))
+    assert list(data) == ["text", "stats", "usage", "outcome", "model", "trace_id"]
+    assert list(data["stats"]) == STATS_KEYS
+    assert data["stats"]["predictedTokensCount"] == data["usage"]["completion_tokens"]
+    assert 0 <= data["stats"]["timeToFirstTokenSec"] <= data["stats"]["wallTimeSec"]
+
+
+def test_max_tokens(case: Case) -> None:
+    generation = generate(case.backend, request("Tell me of cats and dogs.", max_tokens=3))
+    drained(generation)
+    assert generation.result.outcome == "max_tokens"
+    assert generation.result.usage.completion_tokens == 3
+
+
+def test_the_virtual_window(case: Case) -> None:
+    """Where tokens can be counted beforehand it is kept exactly; elsewhere it is refused, never ignored."""
+    if not case.exact:
+        with pytest.raises(NotSupported):
+            list(case.backend.run(request(virtual_window=50), Control()))
+        return
+    text = "Tell me of cats, of dogs and of all the birds that you know in this world."
+    count = case.backend.count(request(text))
+    full = generate(case.backend, request(text, virtual_window=count + 3, max_tokens=-1))
+    drained(full)
+    assert (full.result.outcome, full.result.usage.total_tokens) == ("window_full", count + 3)
+    bounded = generate(case.backend, request(text, virtual_window=count + 3, max_tokens=2))
+    drained(bounded)
+    assert bounded.result.outcome == "max_tokens"
+    with pytest.raises(PromptTooLong) as refused:
+        list(case.backend.run(request(text, virtual_window=count), Control()))
+    assert (refused.value.prompt_tokens, refused.value.window) == (count, count)
+
+
+def test_it_can_be_iterated_once(case: Case) -> None:
+    generation = generate(case.backend, request(max_tokens=1))
+    drained(generation)
+    with pytest.raises(RuntimeError):
+        iter(generation)
+
+
+def test_stop_while_it_writes(case: Case) -> None:
+    generation = generate(case.endless_backend or case.backend, case.endless)
+    stopped_at: list[float] = []
+
+    def stop() -> None:
+        stopped_at.append(time.monotonic())
+        generation.stop()
+
+    seen = ""
+    for event in generation:
+        if isinstance(event, TextDelta):
+            seen += event.text
+            if not stopped_at:
+                threading.Timer(0.1, stop).start()
+                stopped_at.append(float("nan"))
+    assert time.monotonic() - stopped_at[-1] < STOP_S + SLACK_S
+    result = generation.result
+    assert (result.outcome, result.error) == ("user_stopped", None)
+    assert result.text == seen != ""
+    assert is_idle_within(case, case.freed_s + SLACK_S)
+
+
+def test_stop_while_it_is_silent(case: Case) -> None:
+    generation = generate(case.silent_backend or case.backend, case.silent)
+    time.sleep(0.4)
+    generation.stop()
+    generation.stop()
+    assert seconds_to_end(generation) < STOP_S + SLACK_S
+    assert generation.result.outcome == "user_stopped"
+    assert is_idle_within(case, case.freed_s + SLACK_S)
+
+
+def test_stop_at_once_and_stop_too_late(case: Case) -> None:
+    early = generate(case.backend, case.endless)
+    early.stop()
+    events = drained(early)
+    assert isinstance(events[-1], Finished)
+    assert early.result.outcome == "user_stopped"
+    late = generate(case.backend, request(max_tokens=1))
+    drained(late)
+    outcome = late.result.outcome
+    late.stop()
+    assert late.result.outcome == outcome != "user_stopped"
+
+
+def test_a_consumer_who_leaves_stops_it(case: Case) -> None:
+    generation = generate(case.endless_backend or case.backend, case.endless)
+    events = iter(generation)
+    next(event for event in events if isinstance(event, TextDelta))
+    events.close()  # type: ignore[attr-defined]
+    assert generation.result.outcome == "user_stopped"
+    assert is_idle_within(case, case.freed_s + SLACK_S)
+
+
+def test_heartbeats_while_it_is_silent(case: Case) -> None:
+    generation = generate(case.silent_backend or case.backend, case.silent)
+    gaps, last, beats = [], time.monotonic(), 0
+    for event in generation:
+        now = time.monotonic()
+        gaps.append(now - last)
+        last, beats = now, beats + isinstance(event, Heartbeat)
+        if beats == 3:
+            break
+        assert len(gaps) < 50
+    generation.stop()
+    assert beats == 3
+    assert max(gaps) < 0.2 + SLACK_S
+    assert generation.result.outcome == "user_stopped"
+
+
+def test_a_refused_prompt(case: Case) -> None:
+    backend = case.refused_backend or case.backend
+    with pytest.raises(PromptTooLong) as refused:
+        list(backend.run(case.refused, Control()))
+    assert refused.value.prompt_tokens >= refused.value.window  # type: ignore[operator]
+    generation = generate(backend, case.refused)
+    events = drained(generation)
+    assert not [event for event in events if not isinstance(event, Heartbeat | Finished)]
+    assert (generation.result.outcome, generation.result.text) == ("failed", "")
+    assert isinstance(generation.result.error, PromptTooLong)
+
+
+def test_run_gives_events_and_one_report_last(case: Case) -> None:
+    came = list(case.backend.run(request(), Control()))
+    assert [isinstance(item, Report) for item in came] == [False] * (len(came) - 1) + [True]
+    assert not [item for item in came if isinstance(item, Heartbeat | Finished)]
+
+
+def test_capabilities_are_known_and_kept(case: Case) -> None:
+    backend = case.backend
+    assert backend.capabilities <= set(CAPABILITIES)
+    if "exact_prompt" not in backend.capabilities:
+        with pytest.raises(NotSupported):
+            backend.render(request())
+    if not case.exact:
+        with pytest.raises(NotSupported):
+            backend.count(request())
+        return
+    asked = request("Combien de tokens ? 🍒 <|im_end|>")
+    rendered = backend.render(asked)
+    generation = generate(backend, asked)
+    drained(generation)
+    assert backend.count(asked) == len(rendered.tokens) == generation.result.usage.prompt_tokens
+    assert len(rendered.pieces) == len(rendered.tokens)
+
+
+def test_no_secret_in_the_body(case: Case) -> None:
+    body = json.dumps(case.backend.body(request("hello there")))
+    assert "hello there" in body
+    assert KEY not in body
+    assert "key" not in body.lower()
+
+
+def test_eight_at_once_all_end(case: Case) -> None:
+    """More than there are slots, from as many threads; each gets its own answer."""
+    generations = [generate(case.backend, request(f"Say {number}", max_tokens=4)) for number in range(8)]
+    for generation in generations:
+        events = drained(generation)
+        assert isinstance(events[-1], Finished)
+        assert generation.result.error is None
+        assert generation.result.usage.completion_tokens in range(1, 6)
+    assert is_idle_within(case, case.freed_s + SLACK_S)
+
+
+def test_only_known_events_come(case: Case) -> None:
+    kinds = (TextDelta, ReasoningDelta, ToolCall, Heartbeat, Finished)
+    for event in drained(generate(case.backend, request())):
+        assert isinstance(event, kinds) or type(event).__name__ in ("Queued", "Loading", "PromptProgress")
