@@ -388,3 +388,13 @@ def test_the_process_with_the_real_model_leaves_no_worker() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
     assert set(found) == CHAT_KEYS and found["text"] and found["stats"]["promptTokensCount"] == 31
+
+
+@pytest.mark.model
+def test_complete_with_the_real_model(run: Run) -> None:
+    prompt = "I believe the meaning of life is"
+    code, out, err = run("complete", "-p", prompt, "-n", "8", "--temperature", "0", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (found["prompt"], found["outcome"]) == (prompt, "max_tokens")
+    assert (found["usage"]["prompt_tokens"], found["usage"]["completion_tokens"]) == (7, 8)
