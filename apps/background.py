@@ -21,12 +21,16 @@ from apps import host
 from apps.desk import FirstPage
 from apps.gradio_door import GradioDoor
 from apps.options import Options
+from engine.catalog import BUNDLED
 from engine.errors import EngineError
+from engine.models.prepare import prepared_file
+from engine.native import native_state
 from engine.runtime import attach
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # without a visitor, Gradio is imported this long after the start
+NATIVE_EVERY_S, IDLE_EVERY_S = 5.0, 1.0
 # What a first answer on a page imports otherwise, two seconds of it, while somebody looks
 HEAVY = ("pandas", "pyarrow")
 
@@ -51,7 +55,10 @@ class Background:
         end = asyncio.Event()
         loop = asyncio.get_running_loop()
         patience = loop.call_later(PATIENCE_S, self._first.seen.set)
+        closed = threading.Event()
         threading.Thread(target=_load_model, name="first-load", daemon=True).start()
+        if host.engine().settings.prepare and native_state().state == "building":
+            threading.Thread(target=_prepare_later, args=(closed,), name="prepare-later", daemon=True).start()
         gradio = asyncio.create_task(self.gradio.run(self._first.seen, end))
         told = await to_thread.run_sync(self._tell)
         try:
@@ -59,6 +66,7 @@ class Background:
         finally:
             patience.cancel()
             end.set()
+            closed.set()
             await to_thread.run_sync(self._close, told)
             await gradio
 
@@ -112,3 +120,20 @@ def _load_model() -> None:
                 pass
     except EngineError as error:  # the first question shows it with a sentence
         log.warning("the model could not be loaded yet: %s", error)
+
+
+def _prepare_later(end: threading.Event) -> None:
+    """Once run.py has built llama-cpp-python behind us: prepare the weights, and load them when nobody is answered."""
+    engine = host.engine()
+    while native_state().state == "building":
+        if end.wait(NATIVE_EVERY_S):
+            return
+    if not native_state().ready or prepared_file(engine.settings).note != "prepared":
+        return
+    while not end.wait(IDLE_EVERY_S):
+        runtime = engine.loaded(BUNDLED)
+        gate = runtime.gate.snapshot() if runtime is not None else None
+        if gate is None or not (gate.running or gate.waiting):
+            engine.unload(BUNDLED)
+            _load_model()
+            return

@@ -126,26 +126,18 @@ def _only_text(body: Mapping[str, Any]) -> None:
             raise ApiError("this model reads text only", code="unsupported_content", param="messages")
 
 
-async def runtime_get(call: Call) -> ASGIApp:
-    """What the runtime tells of itself, for an attached process."""
-    runtime, path = await _attached(call)
-    if path not in GETS:
+async def runtime(call: Call) -> ASGIApp:
+    """What the runtime tells or computes for an attached process; answers are admitted like everybody's."""
+    served, path = await _attached(call)
+    if call.request.method == "GET" and path in GETS:
+        return JSONResponse(await to_thread.run_sync(served.server.get, f"/{path}"))
+    if call.request.method == "GET" or path not in POSTS | ANSWERS:
         return await unknown(call)
-    return JSONResponse(await to_thread.run_sync(runtime.server.get, f"/{path}"))
-
-
-async def runtime_post(call: Call) -> ASGIApp:
-    """What the runtime computes for an attached process; answers go through the admission like everybody's."""
-    runtime, path = await _attached(call)
     body = await call.json()
-    if path in ANSWERS:
-        model_id = call.request.path_params["model"]
-        return Answering(
-            Pass(call.engine, runtime, model_id, f"/{path}", call.person.id, body, trace=False), whole=False
-        )
-    if path not in POSTS:
-        return await unknown(call)
-    return JSONResponse(await to_thread.run_sync(lambda: runtime.server.post(f"/{path}", body)))
+    if path in POSTS:
+        return JSONResponse(await to_thread.run_sync(lambda: served.server.post(f"/{path}", body)))
+    one = Pass(call.engine, served, served.load.alias, f"/{path}", call.person.id, body, trace=False)
+    return Answering(one, whole=False)
 
 
 async def _attached(call: Call) -> tuple[LocalRuntime, str]:
@@ -231,16 +223,18 @@ async def _send_response(response: Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
-def _route(path: str, verb: Verb, method: str) -> Route:
+def _route(path: str, verb: Verb, *methods: str) -> Route:
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
+            if request.method not in methods:
+                raise ApiError(f"{request.method} is not for {path}", status=405, code="method_not_allowed")
             answer = await verb(Call(request))
         except EngineError as error:
             answer = errors.response(error)
         await answer(scope, receive, send)
 
-    return Route(path, _Plain(endpoint), methods=[method])
+    return Route(path, _Plain(endpoint))
 
 
 class _Plain:
@@ -262,9 +256,7 @@ def api() -> ASGIApp:
             _route("/v1/chat/completions", chat, "POST"),
             _route("/v1/completions", completions, "POST"),
             _route("/v1/embeddings", embeddings, "POST"),
-            _route("/v1/{path:path}", unknown, "GET"),
-            _route("/v1/{path:path}", unknown, "POST"),
-            _route("/runtime/{model}/{path:path}", runtime_get, "GET"),
-            _route("/runtime/{model}/{path:path}", runtime_post, "POST"),
+            _route("/runtime/{model}/{path:path}", runtime, "GET", "POST"),
+            _route("/{path:path}", unknown, "GET", "POST"),
         ]
     )
