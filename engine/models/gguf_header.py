@@ -248,7 +248,7 @@ def _struct(kind: int) -> struct.Struct:
 
 
 def _read_tensors(cursor: _Cursor, count: int, fields: Mapping[str, Scalar]) -> int:
-    """The number of weights of all tensors; checks that each lies inside the file (begins, where its type is unknown)."""
+    """The number of weights of all tensors; checks that each lies in the file (of unknown types: begins)."""
     parameters, last = 0, 0
     for _ in range(count):
         cursor.text(MAX_KEY)
