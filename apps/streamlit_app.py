@@ -36,7 +36,8 @@ def main() -> None:
     chosen = st.navigation({ui.t("app.name"): pages})
     sidebar(ui)
     kit.write_address()
-    chosen.run()
+    with kit.guard(ui):
+        chosen.run()
 
 
 main()

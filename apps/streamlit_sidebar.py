@@ -41,7 +41,7 @@ def _me(ui: Ui) -> None:
     )
     st.fragment(_load, run_every=CLASS_EVERY_S)(ui)
     st.button(ui.t("sidebar.reset_page"), help=ui.t("sidebar.reset_page_help"), icon=":material/restart_alt:",
-              type="tertiary", on_click=_reset_page)  # fmt: skip
+              type="tertiary", on_click=_reset_page, key="reset_page")  # fmt: skip
 
 
 def _escaped(name: str) -> str:
@@ -49,8 +49,9 @@ def _escaped(name: str) -> str:
 
 
 def _load(ui: Ui) -> None:
-    here, waiting = load(ui)
-    st.caption(ui.words.n("sidebar.load", here, waiting=waiting))
+    with guard(ui):
+        here, waiting = load(ui)
+        st.caption(ui.words.n("sidebar.load", here, waiting=waiting))
 
 
 def load(ui: Ui) -> tuple[int, int]:
@@ -86,10 +87,11 @@ def _model(ui: Ui) -> None:
 
 
 def _state(ui: Ui, chosen: ModelCard) -> None:
-    state = ui.engine.state(chosen)
-    st.markdown(present.model_state_text(state.name, ui.words, state.elapsed))
-    window = ui.t("sidebar.window", window=ui.window) if ui.window else ui.t("sidebar.window_unknown")
-    st.caption(" · ".join(part for part in (chosen.quantization, window) if part))
+    with guard(ui):
+        state = ui.engine.state(chosen)
+        st.markdown(present.model_state_text(state.name, ui.words, state.elapsed))
+        window = ui.t("sidebar.window", window=ui.window) if ui.window else ui.t("sidebar.window_unknown")
+        st.caption(" · ".join(part for part in (chosen.quantization, window) if part))
 
 
 def card(ui: Ui, chosen: ModelCard) -> None:
@@ -126,7 +128,7 @@ def _parameters(ui: Ui) -> None:
                 with st.expander(ui.t(f"group.{group}")):
                     _widgets(ui, inside)
         st.button(ui.t("sidebar.reset_parameters"), help=ui.t("sidebar.reset_parameters_help"), type="tertiary",
-                  icon=":material/restart_alt:", on_click=_reset_parameters)  # fmt: skip
+                  icon=":material/restart_alt:", on_click=_reset_parameters, key="reset_parameters")  # fmt: skip
 
 
 def _widgets(ui: Ui, rows: list[Control]) -> None:

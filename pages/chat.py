@@ -22,9 +22,11 @@ def bottom() -> None:
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"), kit.guard(ui):
         kit.gauge(ui, chat.used(), ui.params, ui.window)
         if chat.answer:
-            st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=chat.answer.stop, type="primary")
+            st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=chat.answer.stop, type="primary",
+                      key="chat.stop")  # fmt: skip
         elif chat.turns:
-            st.button(ui.t("chat.clear"), icon=":material/delete:", on_click=chat.clear, help=ui.t("chat.clear_help"))
+            st.button(ui.t("chat.clear"), icon=":material/delete:", on_click=chat.clear, help=ui.t("chat.clear_help"),
+                      key="chat.clear")  # fmt: skip
     if draft := chat.draft or st.query_params.get("prompt"):  # a link may fill the input; it never sends
         st.session_state["chat.input"], chat.draft = draft, None
         st.query_params.pop("prompt", None)
@@ -32,7 +34,8 @@ def bottom() -> None:
 
 
 with st.expander(ui.t("glossary.system.name")):
-    chat.system = st.text_area(ui.t("glossary.system.name"), chat.system, help=ui.t("glossary.system.text"))
+    chat.system = st.text_area(ui.t("glossary.system.name"), key="chat.system", help=ui.t("glossary.system.text"),
+                               persist_state="session")  # fmt: skip
 bottom()
 for number, turn in list(enumerate(chat.turns))[-SHOWN:]:
     kit.show_turn(ui, turn, number)

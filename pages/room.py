@@ -12,10 +12,10 @@ ui = kit.page("room")
 
 
 def load() -> None:
-    runtime = ui.engine.loaded(ui.card.id)
-    gate = runtime.gate.snapshot() if runtime is not None and runtime.gate is not None else None
-    numbers = {"running": gate.running, "waiting": len(gate.waiting), "slots": gate.slots} if gate else {}
-    with st.container(horizontal=True):
+    with kit.guard(ui), st.container(horizontal=True):
+        runtime = ui.engine.loaded(ui.card.id)
+        gate = runtime.gate.snapshot() if runtime is not None and runtime.gate is not None else None
+        numbers = {"running": gate.running, "waiting": len(gate.waiting), "slots": gate.slots} if gate else {}
         for name, value in numbers.items():
             st.metric(ui.t(f"room.{name}"), ui.words.number(value))
 
@@ -43,7 +43,7 @@ def codes() -> None:
 def wipe() -> None:
     with st.popover(ui.t("room.wipe"), icon=":material/delete_forever:"):
         st.markdown(ui.t("room.wipe_help"))
-        if st.button(ui.t("room.wipe_confirm"), type="primary"):
+        if st.button(ui.t("room.wipe_confirm"), type="primary", key="room.wipe"):
             ui.engine.people.wipe_class()
             st.success(ui.t("room.wiped"))
 

@@ -1,0 +1,136 @@
+"""The chat page: what is shown, what is kept, what a hostile or failing model cannot do."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import ROOT, EchoEngine, conversation, texts
+
+SENTENCES = {"en": "The model’s server failed", "fr": "Le serveur du modèle a échoué"}
+
+
+def opened(app: AppTest, lang: str = "en") -> AppTest:
+    app.query_params["lang"] = lang
+    return app.run()
+
+
+def test_alone_the_page_shows_its_question_and_three_examples(engine: EchoEngine) -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / "chat.py")).run()
+    assert not page.exception and page.title[0].value == "Chat"
+    assert len(page.button) == 3
+
+
+def test_an_answer_has_its_statistics_and_the_window_its_gauge(app: AppTest) -> None:
+    opened(app).chat_input[0].set_value("one two three").run()
+    assert not app.exception and not app.error
+    assert [message.name for message in app.chat_message] == ["user", "assistant"]
+    assert app.chat_message[1].markdown[0].value == "one two three"
+    assert app.chat_message[1].caption[0].value.startswith("3 tokens · ")
+    assert app.chat_message[1].caption[0].value.endswith("· ended by itself")
+    assert conversation(app).used() == (7, 3)
+
+
+def test_an_example_is_sent_with_one_click(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).button(key="chat.example_1").click().run()
+    assert [request.messages[-1].content for request in engine.echo.asked] == [
+        "Explain in two sentences what a token is."
+    ]
+
+
+def test_history_and_system_prompt_are_sent(app: AppTest, engine: EchoEngine) -> None:
+    opened(app)
+    app.text_area(key="chat.system").set_value("Be brief.").run()
+    app.chat_input[0].set_value("first").run()
+    app.chat_input[0].set_value("second").run()
+    assert [(m.role, m.content) for m in engine.echo.asked[-1].messages] == [
+        ("system", "Be brief."), ("user", "first"), ("assistant", "first"), ("user", "second"),
+    ]  # fmt: skip
+
+
+def test_the_parameters_of_the_left_column_are_used(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).slider(key="temperature").set_value(0.1).run()
+    app.number_input(key="max_tokens").set_value(2).run()
+    app.chat_input[0].set_value("one two three").run()
+    assert engine.echo.asked[0].params["temperature"] == 0.1
+    assert app.chat_message[1].caption[0].value.endswith("maximum length reached")
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_a_refused_question_stays_in_the_input(app: AppTest, lang: str) -> None:
+    opened(app, lang).chat_input[0].set_value("refuse this").run()
+    assert not app.exception
+    assert SENTENCES[lang] in app.error[0].value and "server_failed" in app.error[0].value
+    assert app.chat_input[0].proto.value == "refuse this"
+    assert conversation(app).turns == []
+
+
+@pytest.mark.parametrize(("lang", "numbers"), [("en", "9,0"), ("fr", "9\u202f0")])
+def test_a_text_that_is_too_long_is_told_with_both_numbers(app: AppTest, lang: str, numbers: str) -> None:
+    opened(app, lang).chat_input[0].set_value("word " * 9000).run()
+    assert not app.exception and numbers in app.error[0].value
+    assert app.chat_input[0].proto.value == "word " * 9000
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_an_interrupted_answer_is_kept_and_marked(app: AppTest, lang: str, engine: EchoEngine) -> None:
+    opened(app, lang).chat_input[0].set_value("cut after a few words").run()
+    assert SENTENCES[lang] in app.error[0].value
+    assert app.chat_message[1].markdown[0].value == "cut after a"
+    marks = {"en": "Answer interrupted", "fr": "Réponse interrompue"}
+    assert marks[lang] in app.chat_message[1].caption[0].value
+    app.chat_input[0].set_value("the next one").run()  # answered without a reload
+    assert not app.error and app.chat_message[3].markdown[0].value == "the next one"
+
+
+def test_thinking_is_folded(app: AppTest) -> None:
+    opened(app).chat_input[0].set_value("think hard").run()
+    assert app.chat_message[1].expander[0].label == "Reasoning"
+
+
+def test_a_hostile_answer_fetches_nothing(app: AppTest) -> None:
+    opened(app).chat_input[0].set_value("![x](http://evil.example/x.png) <img src=http://evil.example/y.png>").run()
+    shown = app.chat_message[1].markdown[0]
+    assert "![" not in shown.value and "<img" not in shown.value and not shown.allow_html
+    assert app.chat_message[0].text[0].value.startswith("![x]")  # the question is shown as it was typed
+
+
+@pytest.mark.parametrize("name", ["stats.title", "chat.trace", "chat.code"])
+def test_what_stands_under_an_answer_opens(app: AppTest, name: str) -> None:
+    opened(app).chat_input[0].set_value("one two three").run()
+    assert not app.code
+    app.session_state[f"{name}.0"] = True
+    app.run()
+    assert not app.exception and not app.error
+    shown = [block.value for block in app.code]
+    if name == "stats.title":
+        assert json.loads(shown[0])["stopReason"] == "eosFound"
+        assert json.loads(shown[0])["predictedTokensCount"] == 3
+    elif name == "chat.trace":
+        assert shown == ["user: one two three\nassistant:"]
+    else:
+        assert shown[0].startswith("curl http://") and "from openai" in shown[1] and "ChatOpenAI" in shown[2]
+
+
+def test_clear_empties_the_conversation(app: AppTest) -> None:
+    opened(app).chat_input[0].set_value("one").run()
+    app.button(key="chat.clear").click().run()
+    assert not app.chat_message and conversation(app).turns == []
+
+
+def test_a_defect_is_one_neutral_sentence_and_a_traceback_in_the_log(
+    app: AppTest, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(app)
+
+    def broken() -> int:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(engine.echo, "window", broken)
+    with caplog.at_level(logging.ERROR):
+        app.run()
+    assert not app.exception and "secret" not in texts(app)
+    assert "Something unexpected" in app.error[0].value and "ZeroDivisionError" in caplog.text

@@ -1,0 +1,62 @@
+"""The pages about models and about the class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from apps import host
+from apps.classroom import Classroom
+from apps.options import Options
+from tests.pages.conftest import ROOT, EchoEngine, texts
+
+
+def page(name: str, **state: Any) -> AppTest:
+    """A page by itself."""
+    app = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=30)
+    for key, value in state.items():
+        app.session_state[key] = value
+    return app.run()
+
+
+@pytest.mark.parametrize(("lang", "title"), [("en", "Models"), ("fr", "Modèles")])
+def test_all_models_and_the_card_of_the_chosen_one(engine: EchoEngine, lang: str, title: str) -> None:
+    app = page("models", lang=lang, model="smollm2-135m-instruct")
+    assert not app.exception and not app.error and app.title[0].value == title
+    table = app.dataframe[0].value
+    assert len(table) == len(engine.models())
+    shown = texts(app)
+    assert "Q4_1" in shown and "apache-2.0" in shown.lower()
+
+
+def test_a_student_may_not_load(engine: EchoEngine, in_class: Any) -> None:
+    assert not page("models", model="smollm2-135m-instruct").button
+
+
+def test_the_class_page_is_the_teachers(engine: EchoEngine, in_class: Any) -> None:
+    app = page("room")
+    assert not app.exception and "access_denied" in app.error[0].value
+    assert not app.dataframe and not app.toggle
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_teacher_sees_people_and_codes_and_can_wipe(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch, isolation: Any, lang: str
+) -> None:
+    isolation.mkdir(parents=True, exist_ok=True)
+    room = Classroom(isolation / "class.json")
+    monkeypatch.setattr(host, "options", lambda: Options(class_mode=True))
+    monkeypatch.setattr(host, "classroom", lambda: room)
+    teacher = engine.people.join("Prof", "teacher")
+    engine.people.join("Ada", "student")
+    monkeypatch.setattr(host, "person_of", lambda headers: teacher)
+    app = page("room", lang=lang)
+    assert not app.exception and not app.error
+    assert "Ada" in app.dataframe[0].value.to_string()
+    assert room.codes.student[:3] in texts(app) and room.codes.teacher[:3] not in texts(app)
+    app.toggle[0].set_value(True).run()
+    assert room.codes.teacher[:3] in texts(app)
+    app.button(key="room.wipe").click().run()
+    assert [person.nickname for person in engine.people.all()] == ["Prof"]

@@ -1,0 +1,105 @@
+"""The router: sections by role, what is kept from page to page and in the address."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from apps import host
+from apps.options import Options
+from engine.params import PARAMS
+from engine.people import Person
+from tests.pages.conftest import EchoEngine, conversation, texts
+
+
+def test_the_first_page_is_the_chat_in_the_browsers_language(app: AppTest) -> None:
+    app.run()
+    assert not app.exception and not app.error
+    assert [title.value for title in app.title] == ["Chat"]
+    assert {row.key for row in app.slider} | {row.key for row in app.number_input} | {"stop"} == {
+        param.name for param in PARAMS
+    }
+
+
+def test_the_language_switch_changes_every_word(app: AppTest) -> None:
+    app.run()
+    app.segmented_control(key="lang").set_value("fr").run()
+    assert not app.exception
+    assert app.title[0].value == "Discuter"
+    assert app.selectbox(key="model").label == "Modèle"
+    assert app.slider(key="temperature").label == "Température"
+    assert app.query_params["lang"] == "fr"
+    app.switch_page("../pages/models.py").run()
+    assert app.title[0].value == "Modèles"
+
+
+def test_parameters_model_and_conversation_are_kept_from_page_to_page(app: AppTest) -> None:
+    app.run()
+    app.slider(key="temperature").set_value(0.25).run()
+    app.number_input(key="seed").set_value(7).run()
+    app.chat_input[0].set_value("hello").run()
+    app.switch_page("../pages/models.py").run()
+    assert app.title[0].value == "Models" and app.slider(key="temperature").value == 0.25
+    assert app.query_params["temperature"] == "0.25" and app.query_params["seed"] == "7"
+    app.switch_page("../pages/chat.py").run()
+    assert app.slider(key="temperature").value == 0.25 and app.number_input(key="seed").value == 7
+    assert [turn.question for turn in conversation(app).turns] == ["hello"]
+
+
+def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) -> None:
+    app.run()
+    app.chat_input[0].set_value("my private text").run()
+    assert dict(app.query_params) == {}
+    app.slider(key="top_k").set_value(10).run()
+    assert dict(app.query_params) == {"top_k": "10"}
+    app.button(key="reset_parameters").click().run()
+    assert dict(app.query_params) == {} and app.slider(key="top_k").value == 40
+
+
+def test_a_link_sets_model_parameters_language_and_fills_the_input(app: AppTest, engine: EchoEngine) -> None:
+    for name, value in {"temperature": "1.5", "seed": "3", "lang": "fr", "model": "echo", "prompt": "bonjour"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception and app.title[0].value == "Discuter"
+    assert app.slider(key="temperature").value == 1.5 and app.number_input(key="seed").value == 3
+    assert engine.echo.asked == []  # a link never sends by itself
+    assert app.chat_input[0].proto.value == "bonjour"
+    assert "prompt" not in app.query_params
+
+
+@pytest.mark.parametrize("text", ["99", "nan", "abc", "-1", ""])
+def test_a_link_with_nonsense_leaves_the_defaults(app: AppTest, text: str) -> None:
+    app.query_params["temperature"] = text
+    app.query_params["model"] = "no-such-model"
+    app.run()
+    assert not app.exception and app.slider(key="temperature").value == 0.7
+    assert app.selectbox(key="model").value == "echo"
+    assert dict(app.query_params) == {}
+
+
+def test_a_student_sees_who_they_are_and_no_class_page(app: AppTest, in_class: Person, engine: EchoEngine) -> None:
+    app.run()
+    assert not app.exception and not app.error
+    shown = texts(app)
+    assert "You are Zoé" in shown and "](http" not in shown
+    assert "1 here, 0 waiting" in shown
+    with pytest.raises(ValueError):
+        app.switch_page("../pages/room.py")
+
+
+def test_reset_my_page_clears_mine(app: AppTest, in_class: Person) -> None:
+    app.run()
+    app.slider(key="temperature").set_value(0.25).run()
+    app.chat_input[0].set_value("hello").run()
+    app.button(key="reset_page").click().run()
+    assert not app.exception and app.slider(key="temperature").value == 0.7
+    assert conversation(app).turns == []
+
+
+def test_without_a_person_there_is_one_sentence(
+    app: AppTest, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "options", lambda: Options(class_mode=True))
+    app.run()
+    assert not app.exception and "access_denied" in app.error[0].value
+    assert not app.chat_input
