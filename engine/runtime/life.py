@@ -94,18 +94,19 @@ class Life:
             _close(process.stdin)
             if not self.ended.wait(grace):
                 child.kill(process)
-        self.ended.wait(5)
+        self._thread.join(5)
 
     def kill(self) -> None:
-        """End it at once, as a crash does."""
+        """End it at once, as a crash does; returns when it is gone."""
         if self._process is not None:
             child.kill(self._process)
+            self.ended.wait(5)
 
     def _live(self) -> None:
         try:
             folder = statedir.make(self._settings.home, self._settings.prefix_mb * 2**20)
             try:
-                if process := self._start():
+                if process := self._start(folder):
                     self._attend(process, folder)
             finally:
                 statedir.remove(folder)
@@ -114,28 +115,31 @@ class Life:
         finally:
             self._end()
 
-    def _start(self) -> subprocess.Popen[str] | None:
-        with self._lock:
+    def _start(self, folder: Path) -> subprocess.Popen[str] | None:
+        """The process with its order given; None when it was stopped before that."""
+        with self._lock:  # `stop` closes the pipe that the order goes through
             if not self.stopped:
-                self._process = child.start("engine.runtime.worker", environment=HUGE_PAGES)
-                self.pid = self._process.pid
+                process = self._process = child.start("engine.runtime.worker", environment=HUGE_PAGES)
+                self.pid = process.pid
+                assert process.stdin
+                order = {"load": self.load.to_dict(), "key": self._key, "slot_dir": str(folder)}
+                with contextlib.suppress(BrokenPipeError):  # it died at birth, which the empty answer will say
+                    process.stdin.write(json.dumps(order) + "\n")
+                    process.stdin.flush()
             return self._process
 
     def _attend(self, process: subprocess.Popen[str], folder: Path) -> None:
-        """Give the order, hear the answer, and stay until the process is gone."""
-        assert process.stdin and process.stdout
+        """Hear the answer, and stay until the process is gone."""
+        assert process.stdout
         logger = threading.Thread(target=self._keep_log, args=(process,), name="worker-log", daemon=True)
         logger.start()
         try:
-            order = {"load": self.load.to_dict(), "key": self._key, "slot_dir": str(folder)}
-            with contextlib.suppress(BrokenPipeError):  # it died at birth, which the empty answer says
-                process.stdin.write(json.dumps(order) + "\n")
-                process.stdin.flush()
             if line := process.stdout.readline():
                 self._hear(json.loads(line), folder)
             if self._was_ready:
                 self._settle()
                 self.exit_code = process.wait()
+                self._end()  # before the log and the states are put away: somebody may be waiting to begin another life
         finally:
             self.exit_code = _gone(process)
             logger.join(1)
@@ -182,6 +186,8 @@ class Life:
         self.settled.set()
 
     def _end(self) -> None:
+        if self.ended.is_set():
+            return
         self.ended.set()
         self._settle()
         if self._was_ready:
