@@ -7,6 +7,7 @@ nothing is read again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -54,15 +55,16 @@ class _File(BaseModel):
         stat = path.stat()
         return cls(size=stat.st_size, changed=stat.st_mtime_ns, sha256=digest or sha256(path))
 
-    def describes(self, path: Path) -> bool:
-        """Whether the file is the same: by size and time, and where only the time differs by its bytes."""
+    def confirmed(self, path: Path) -> _File | None:
+        """The facts as they are now, if the bytes are the same: by size and time, else by size and digest."""
         try:
             stat = path.stat()
         except FileNotFoundError:
-            return False
+            return None
         if stat.st_size != self.size:
-            return False
-        return stat.st_mtime_ns == self.changed or sha256(path) == self.sha256
+            return None
+        same = stat.st_mtime_ns == self.changed or sha256(path) == self.sha256
+        return _File.of(path, self.sha256) if same else None
 
 
 class _Record(BaseModel):
@@ -122,7 +124,7 @@ def _prepare(settings: Settings, source: Path) -> PreparedModel:
                 result=_File.of(target, told["sha256"]),
                 tool=told["tool"],
             )
-            _write(_record_of(target), record.model_dump_json(indent=1))
+            _write(_record_of(target), record)
     return found_file(settings)
 
 
@@ -139,17 +141,24 @@ def _fresh(source: Path, target: Path) -> _Record | None:
         record = _Record.model_validate_json(_record_of(target).read_bytes())
     except (OSError, ValidationError):
         return None
-    return record if record.source.describes(source) and record.result.describes(target) else None
+    kept, made = record.source.confirmed(source), record.result.confirmed(target)
+    if kept is None or made is None:
+        return None
+    now = _Record(source=kept, result=made, tool=record.tool)
+    if now != record:  # copied, or installed again: the new times spare the next reading of both files
+        with contextlib.suppress(OSError):  # a shared folder that we may only read
+            _write(_record_of(target), now)
+    return now
 
 
 def _record_of(target: Path) -> Path:
     return target.with_suffix(".json")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, record: _Record) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(record.model_dump_json(indent=1))
     os.replace(name, path)
 
 

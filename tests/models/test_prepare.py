@@ -50,8 +50,11 @@ def test_once_and_again_after_damage(tmp_path: Path, counted: list[str], monkeyp
     with monkeypatch.context() as patch:  # while sizes and times match, nothing is read again
         patch.setattr(prepare, "sha256", lambda path: pytest.fail("was read"))
         assert prepared_file(settings) == found_file(settings) == made
-    os.utime(target)  # copied elsewhere and back: the same bytes
+    os.utime(target)  # copied elsewhere and back: the same bytes, read once
     assert prepared_file(settings) == made
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "sha256", lambda path: pytest.fail("was read"))
+        assert found_file(settings) == made
     assert len(counted) == 1
 
     os.truncate(target, 100_000_000)
