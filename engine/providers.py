@@ -21,8 +21,9 @@ from engine.settings import from_environment
 TokenField = Literal["max_tokens", "max_completion_tokens"]
 # usage_always: counts come in the last chunk by themselves, `stream_options` may be refused
 # reasoning_strict: reasoning models of this provider refuse temperature, top_p and penalties
+# prompt_progress: tells how much of the prompt is read; also, it then notices at once that a client has gone
 # deployment_name: the model's name is the name of the person's own deployment
-Quirk = Literal["usage_always", "reasoning_strict", "deployment_name"]
+Quirk = Literal["usage_always", "reasoning_strict", "prompt_progress", "deployment_name"]
 
 # Each name in braces is an environment variable that completes the host, such as an Azure resource.
 _PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")

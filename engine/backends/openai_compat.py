@@ -24,7 +24,7 @@ from engine.backends.openai_errors import mapped
 from engine.backends.toolcalls import ToolCalls
 from engine.errors import NotSupported, StreamCut
 from engine.params import BY_NAME
-from engine.types import Capability, Event, ReasoningDelta, Rendered, Stats, TextDelta, Usage
+from engine.types import Capability, Event, PromptProgress, ReasoningDelta, Rendered, Stats, TextDelta, Usage
 
 if TYPE_CHECKING:
     from engine.providers import Provider
@@ -95,6 +95,8 @@ class OpenAICompat:
         messages = [message.to_dict() for message in request.messages]
         body: dict[str, Any] = {"model": self.model, "messages": messages, **self._fields(request), **request.extra}
         body["stream"] = True
+        if "prompt_progress" in self.provider.quirks:
+            body["return_progress"] = True
         if "usage_always" not in self.provider.quirks:
             body["stream_options"] = {"include_usage": True}
         return body
@@ -179,6 +181,8 @@ class _Answer:
         self.model = chunk.get("model") or self.model
         self.usage = chunk.get("usage") or self.usage
         self.timings = chunk.get("timings") or self.timings
+        if progress := chunk.get("prompt_progress"):
+            yield PromptProgress(progress["processed"], progress["total"], progress["cache"])
         for choice in (chunk.get("choices") or ())[:1]:
             delta = choice.get("delta") or {}
             # llama.cpp, DeepSeek, vLLM and LM Studio say reasoning_content, OpenRouter and Groq reasoning

@@ -31,7 +31,9 @@ LONG = "one two three four five six seven eight nine ten " * 90  # some 900 toke
 TOO_LONG = LONG * 20
 STOP_S = 0.5
 SLACK_S = 0.3  # what a busy test machine may add
+FREE_SLACK_S = 1.0  # and while a batch of the prompt is under way
 
+PROGRESS = frozenset({"prompt_progress"})
 STATS_KEYS = [
     "stopReason",
     "tokensPerSecond",
@@ -49,9 +51,7 @@ STATS_KEYS = [
 
 @dataclass
 class Case:
-    """A backend, and what makes it answer at length or be silent for a while; `idle` says that nothing works for us,
-    `freed_s` how soon after a stop.
-    """
+    """A backend, and what makes it answer at length or be silent for a while; `idle` says that nothing works for us."""
 
     backend: Backend
     endless: Request
@@ -61,7 +61,6 @@ class Case:
     silent_backend: Backend | None = None
     endless_backend: Backend | None = None
     refused_backend: Backend | None = None
-    freed_s: float = STOP_S
     exact: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +109,7 @@ def local_case(fixtures: pytest.FixtureRequest) -> Case:
 
 def remote_llama_case(fixtures: pytest.FixtureRequest) -> Case:
     bare: BareServer = fixtures.getfixturevalue("bare_llama")
-    row = Provider(id="llama", name="llama.cpp", base_url=bare.address, params=frozenset(Params()))
+    row = Provider(id="llama", name="llama.cpp", base_url=bare.address, params=frozenset(Params()), quirks=PROGRESS)
     server = LlamaServer(bare.address, bare.key)
     fixtures.addfinalizer(server.close)
     return Case(
@@ -119,9 +118,6 @@ def remote_llama_case(fixtures: pytest.FixtureRequest) -> Case:
         silent=request(str(time.time()) + LONG, max_tokens=1),
         refused=request(TOO_LONG),
         idle=lambda: free_slots(server),
-        # without return_progress nothing is written while a prompt is read, and llama.cpp looks only once a second
-        # whether its client is still there (server-context.cpp, HTTP_POLLING_SECONDS)
-        freed_s=1.5,
     )
 
 
@@ -170,8 +166,8 @@ def seconds_to_end(generation: Generation) -> float:
     return time.monotonic() - started
 
 
-def is_idle_within(case: Case, seconds: float) -> bool:
-    end = time.monotonic() + seconds
+def is_idle_within(case: Case) -> bool:
+    end = time.monotonic() + STOP_S + FREE_SLACK_S
     while not case.idle():
         if time.monotonic() > end:
             return False
@@ -253,7 +249,7 @@ def test_stop_while_it_writes(case: Case) -> None:
     result = generation.result
     assert (result.outcome, result.error) == ("user_stopped", None)
     assert result.text == seen != ""
-    assert is_idle_within(case, case.freed_s + SLACK_S)
+    assert is_idle_within(case)
 
 
 def test_stop_while_it_is_silent(case: Case) -> None:
@@ -263,7 +259,7 @@ def test_stop_while_it_is_silent(case: Case) -> None:
     generation.stop()
     assert seconds_to_end(generation) < STOP_S + SLACK_S
     assert generation.result.outcome == "user_stopped"
-    assert is_idle_within(case, case.freed_s + SLACK_S)
+    assert is_idle_within(case)
 
 
 def test_stop_at_once_and_stop_too_late(case: Case) -> None:
@@ -285,7 +281,7 @@ def test_a_consumer_who_leaves_stops_it(case: Case) -> None:
     next(event for event in events if isinstance(event, TextDelta))
     events.close()  # type: ignore[attr-defined]
     assert generation.result.outcome == "user_stopped"
-    assert is_idle_within(case, case.freed_s + SLACK_S)
+    assert is_idle_within(case)
 
 
 def test_heartbeats_while_it_is_silent(case: Case) -> None:
@@ -355,7 +351,7 @@ def test_eight_at_once_all_end(case: Case) -> None:
         assert isinstance(events[-1], Finished)
         assert generation.result.error is None
         assert generation.result.usage.completion_tokens in range(1, 6)
-    assert is_idle_within(case, case.freed_s + SLACK_S)
+    assert is_idle_within(case)
 
 
 def test_only_known_events_come(case: Case) -> None:
