@@ -158,9 +158,7 @@ class ChatBody(Sampling):
 class CompletionBody(Sampling):
     """The body of `/v1/completions`; several prompts are several requests."""
 
-    prompt: (
-        StrictStr | Annotated[list[StrictInt], Field(min_length=1)] | Annotated[list[StrictStr], Field(max_length=1)]
-    )
+    prompt: StrictStr | Annotated[list[StrictInt], Field(min_length=1)] | Annotated[list[StrictStr], One]
     logprobs: Annotated[StrictInt, Field(ge=0, le=1000)] | None = None
     echo: Literal[False] | None = None
     best_of: Annotated[StrictInt, Field(ge=1, le=1)] | None = None
