@@ -9,7 +9,7 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -311,6 +311,13 @@ def own_address() -> str:
     options = host.options()
     scheme, _, rest = (st.context.url or f"http://127.0.0.1:{options.port}").partition("://")
     return f"{scheme}://{rest.partition('/')[0]}{options.root_path.rstrip('/')}/v1"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A table that can be read aloud and copied; it scrolls inside itself on a narrow screen."""
+    titles = list(head)
+    lines = [titles, ["---"] * len(titles), *([_plain(cell) for cell in row] for row in rows)]
+    st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def gauge(ui: Ui, used: tuple[int, int], limits: Mapping[str, Any], window: int | None) -> None:

@@ -47,4 +47,4 @@ elif not chat.turns:
     with st.container():  # one element, so that the first message takes the place of all of it at once
         st.markdown(ui.t("chat.empty"))
         for key in EXAMPLES:
-            st.button(ui.t(key), on_click=ask, args=(ui.t(key),), key=key)
+            st.button(ui.t(key), on_click=ask, args=(ui.words.typed(key),), key=key)

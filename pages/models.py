@@ -7,6 +7,7 @@ import streamlit as st
 from apps import streamlit_kit as kit
 from apps.streamlit_sidebar import card
 from apps.ui import present
+from engine.catalog import ModelCard
 from engine.types import CAPABILITIES
 
 WHERE = {"llamacpp": "models.where_local", "openai_compat": "models.where_remote", "echo": "models.where_echo"}
@@ -24,17 +25,20 @@ def load() -> None:
     st.rerun()
 
 
+def line(model: ModelCard) -> tuple[str, ...]:
+    state = ui.engine.state(model)
+    return (
+        model.name,
+        ui.t(WHERE[model.backend]),
+        model.quantization or ui.t("unit.unknown"),
+        words.size(model.size_bytes),
+        words.number(model.window),
+        present.model_state_text(state.name, words, state.elapsed),
+    )
+
+
 with kit.guard(ui):
-    rows = []
-    for model in ui.engine.models():
-        state = ui.engine.state(model)
-        rows.append(
-            (model.name, ui.t(WHERE[model.backend]), model.quantization or ui.t("unit.unknown"),
-             words.size(model.size_bytes), words.number(model.window),
-             present.model_state_text(state.name, words, state.elapsed))
-        )  # fmt: skip
-    st.dataframe([dict(zip((ui.t(f"models.{name}") for name in COLUMNS), row, strict=True)) for row in rows],
-                 hide_index=True, width="stretch")  # fmt: skip
+    kit.table((ui.t(f"models.{name}") for name in COLUMNS), map(line, ui.engine.models()))
 
 with kit.guard(ui), st.container(border=True):
     card(ui, ui.card)

@@ -21,15 +21,14 @@ def load() -> None:
 
 
 def people() -> None:
-    rows = [
-        (person.nickname, ui.t(f"room.{person.role}"), f"{person.created.astimezone():%H:%M}")
-        for person in ui.engine.people.all()
-    ]
-    names = [ui.t(f"room.{name}") for name in ("nickname", "role", "since")]
-    if rows:
-        st.dataframe([dict(zip(names, row, strict=True)) for row in rows], hide_index=True, width="stretch")
-    else:
+    everybody = ui.engine.people.all()
+    if not everybody:
         st.caption(ui.t("room.nobody"))
+        return
+    rows = (
+        (person.nickname, ui.t(f"room.{person.role}"), f"{person.created.astimezone():%H:%M}") for person in everybody
+    )
+    kit.table((ui.t(f"room.{name}") for name in ("nickname", "role", "since")), rows)
 
 
 def codes() -> None:

@@ -14,6 +14,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "en"  # for readers of neither language
 
 NARROW, WIDE = "\u202f", "\u00a0"  # the no-break spaces of French groups of digits and of units
+_KEYBOARD = str.maketrans({NARROW: " ", WIDE: " ", "’": "'"})
 _LOCALES = Path(__file__).parent / "locales"
 _SEPARATORS: Mapping[Language, tuple[str, str]] = {"fr": (NARROW, ","), "en": (",", ".")}
 _BYTE_UNITS: Mapping[Language, tuple[str, ...]] = {
@@ -89,6 +90,10 @@ class Words:
     def t(self, key: str, **values: Any) -> str:
         """The text under `key`, its placeholders filled."""
         return self._formatter.vformat(self._texts[key], (), values)
+
+    def typed(self, key: str) -> str:
+        """The text under `key` as a keyboard would write it: what is sent to a model has no typographer's signs."""
+        return self.t(key).translate(_KEYBOARD)
 
     def filled(self, key: str, values: Mapping[str, Any]) -> str:
         """The text under `key`, its placeholders looked up in `values`, which may answer for unknown names."""
