@@ -60,7 +60,7 @@ class Param:
             return None
         try:
             return self._converted(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:  # int(inf) overflows
             raise BadParameter(
                 f"{self.name} takes {self.accepted}, not {value!r}",
                 name=self.name,
