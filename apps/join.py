@@ -156,5 +156,6 @@ def _page(
     }
     html = {name: escape(value) for name, value in values.items()}
     html["problem"] = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+    # same-origin: under no-referrer a browser sends "Origin: null" with the form, which the guard refuses
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
     return HTMLResponse(PAGE.substitute(html), status, headers)
