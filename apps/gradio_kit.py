@@ -166,7 +166,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
         params = _parameters(ui)
         gr.HTML(_languages(ui), elem_classes="atelier-language")
     bar = Sidebar(ui, model, params, state)
-    blocks.load(None, None, None, js=_FOLD)
+    blocks.load(None, None, None, js=_FOLD.format(label=json.dumps(ui.t("gradio.column"))))
     _keep_in_address(bar)
     _follow_state(bar, blocks)
     return bar
@@ -190,9 +190,10 @@ def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
     return boxes
 
 
-# On a phone the column would cover the page; Gradio opens it there too.
-_FOLD = """() => { const column = document.querySelector(".sidebar.open");
-if (column && window.innerWidth < 768) column.querySelector("button.toggle-button")?.click(); }"""
+# On a phone the column would cover the page; Gradio opens it there too, and names its button in English only.
+_FOLD = """() => {{ const column = document.querySelector(".sidebar"), button = column?.querySelector(".toggle-button");
+button?.setAttribute("aria-label", {label});
+if (column?.classList.contains("open") && window.innerWidth < 768) button?.click(); }}"""
 # The address follows the controls without a round trip; only what differs from the defaults stands in it.
 _RESET = """() => {{ const url = new URL(location.href); {names}.forEach(name => url.searchParams.delete(name));
 history.replaceState(null, "", url); return {starts}; }}"""

@@ -34,10 +34,10 @@ CSS = """
 .atelier-hidden, .form:has(> .atelier-hidden) { display: none !important; }
 .block.atelier-slot:not(:has(.prose > *)) { display: none; }
 .atelier-scroll { overflow-x: auto; }
-.prose .atelier-table { border-collapse: collapse; width: 100%; }
+.prose .atelier-table { border: 0; border-collapse: collapse; width: 100%; }
 .prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }
 .prose .atelier-table :is(th, td) { padding: .3rem .6rem; text-align: left; }
-.gradio-container a { text-decoration: underline; }
+.gradio-container .prose a { margin: 0; padding: 0; text-decoration: underline; }
 """.replace("%(accent_dark)s", ACCENT_DARK)
 
 

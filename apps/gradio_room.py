@@ -47,7 +47,9 @@ class Room:
     def _load(self, model_id: str) -> str:
         runtime = self.ui.engine.loaded(model_id)
         gate = runtime.gate.snapshot() if runtime is not None and runtime.gate is not None else None
-        facts = {"running": gate.running, "waiting": len(gate.waiting), "slots": gate.slots} if gate else {}
+        if gate is None:
+            return ""
+        facts = {"running": gate.running, "waiting": len(gate.waiting), "slots": gate.slots}
         return table(
             (self.ui.t(f"room.{name}") for name in facts), [map(str, facts.values())], self.ui.t("section.room")
         )

@@ -132,7 +132,7 @@ class Turn:
 
     def opened(self, request: gr.Request) -> dict[Any, Any]:
         """What a link puts into the text box. It never sends."""
-        return {self.parts.box: request.query_params.get("prompt", "")}
+        return {self.parts.box: request.query_params.get("prompt") or gr.skip()}  # somebody may be typing already
 
     def _answer(self, text: str, values: Mapping[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         before: Talk = values[self.parts.talk]

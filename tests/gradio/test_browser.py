@@ -161,6 +161,7 @@ def test_on_a_phone_the_column_does_not_cover_the_page(site: Site, chromium: Any
     tab = Tab(chromium, 390, 844)
     page = tab.open(site.language("fr"))
     page.locator(".sidebar:not(.open)").wait_for(state="attached")
+    page.get_by_role("button", name="Afficher ou masquer la colonne de gauche").wait_for()
     tab.say("hello")  # Playwright refuses to type into what is covered
     page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
     tab.context.close()
