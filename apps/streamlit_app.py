@@ -14,7 +14,12 @@ from engine.errors import AccessDenied
 
 ROOT = Path(__file__).parents[1]
 ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would be fetched from a font server
-TIGHT = ".stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}"
+# Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA.
+STYLE = """<style>
+.stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
+.stMarkdown table{display:block;max-width:100%;overflow-x:auto}
+[data-testid=stCaptionContainer]{color:var(--st-text-color);opacity:.8}
+</style>"""
 
 
 def main() -> None:
@@ -22,7 +27,7 @@ def main() -> None:
     kit.seed()
     ui = kit.Ui("app", kit.language())
     st.set_page_config(ui.t("app.name"), str(ICON), initial_sidebar_state="auto")
-    st.html(f"<style>{TIGHT}</style>")
+    st.html(STYLE)
     try:
         role = ui.person.role
     except AccessDenied as error:

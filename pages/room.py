@@ -6,6 +6,7 @@ import streamlit as st
 
 from apps import host
 from apps import streamlit_kit as kit
+from apps.announce import addresses
 from apps.classroom import grouped
 
 ui = kit.page("room")
@@ -33,7 +34,7 @@ def people() -> None:
 
 def codes() -> None:
     found = host.classroom().codes
-    st.markdown(f"**{ui.t('room.address')}** `{kit.own_address().removesuffix('/v1')}`")
+    st.markdown(f"**{ui.t('room.address')}** {' · '.join(f'`{base}`' for base in addresses(host.options()))}")
     st.markdown(f"**{ui.t('room.student_code')}** `{grouped(found.student)}`", help=ui.t("room.codes_help"))
     if st.toggle(ui.t("room.show_teacher_code")):
         st.markdown(f"**{ui.t('room.teacher_code')}** `{grouped(found.teacher)}`")
