@@ -20,6 +20,7 @@ from anyio import to_thread
 from apps import host
 from apps.desk import FirstPage
 from apps.gradio_door import GradioDoor
+from apps.gradio_import import import_gradio
 from apps.options import Options
 from engine.catalog import BUNDLED
 from engine.errors import EngineError
@@ -90,6 +91,7 @@ class Background:
     def _gradio_apps(self) -> list[tuple[str, Any]]:
         for name in HEAVY:
             importlib.import_module(name)
+        import_gradio()
         from apps.gradio_app import gradio_apps
 
         return gradio_apps(host.engine(), self._options)
