@@ -66,9 +66,9 @@ class _Answer:
 class Generation:
     """An answer on its way: iterate it once for events, `stop()` it from any thread, read `.result` at the end.
 
-    Iterating raises EngineError only before the first event; later errors arrive as `Finished("failed", error=…)` with
-    the
-    partial text kept. A Heartbeat comes at least every 0.2 s while nothing else does.
+    Iterating raises EngineError only before the first event (Heartbeats aside); later errors arrive as
+    `Finished("failed", error=…)` with the partial text kept. A Heartbeat comes at least every 0.2 s while nothing else
+    does.
     """
 
     def __init__(self, backend: Backend, request: Request, *, model: str, record: Recorder | None = None) -> None:
@@ -111,7 +111,7 @@ class Generation:
                 finished = isinstance(event, Finished)
                 if isinstance(event, Finished) and event.error is not None and not begun:
                     raise event.error
-                begun = True
+                begun = begun or not isinstance(event, Heartbeat)  # else a slow refusal would depend on the load
                 yield event
         finally:
             if not finished:  # the consumer went away: nobody reads any more, so the slot must not work on

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.backends.base import Control, Report, Request
-from engine.errors import EngineError, ServerFailed, StreamCut, Unreachable
+from engine.errors import EngineError, PromptTooLong, ServerFailed, StreamCut, Unreachable
 from engine.generation import HEARTBEAT_S, Generation
 from engine.params import Params
 from engine.types import (
@@ -147,6 +147,12 @@ def test_heartbeats_fill_silence() -> None:
     ]
     assert len(times) in (1, 2, 3)
     assert HEARTBEAT_S <= times[0] < HEARTBEAT_S + 0.3
+
+
+def test_a_refusal_is_raised_however_long_it_takes() -> None:
+    running = Generation(Scripted(2 * HEARTBEAT_S, PromptTooLong(9, 8)), REQUEST, model="m")  # type: ignore[arg-type]
+    with pytest.raises(PromptTooLong):
+        list(running)
 
 
 def test_stop_ends_a_waiting_backend_without_error() -> None:
