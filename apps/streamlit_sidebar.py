@@ -32,6 +32,8 @@ def sidebar(ui: Ui) -> None:
             ui.t("sidebar.language"), LANGUAGES, key="lang", format_func=str.upper, required=True,
             label_visibility="collapsed", help=ui.t("sidebar.language"),
         )  # fmt: skip
+        with st.popover(ui.t("glossary.title"), icon=":material/menu_book:", type="tertiary"):
+            st.markdown("\n\n".join(f"**{name}**  \n{text}" for name, text in present.glossary(ui.words)))
 
 
 def _me(ui: Ui) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from apps import streamlit_kit as kit
+from apps.streamlit_turn import show_turn
 from apps.ui.conversation import Conversation
 
 EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
@@ -38,7 +39,7 @@ with st.expander(ui.t("glossary.system.name")):
                                persist_state="session")  # fmt: skip
 bottom()
 for number, turn in list(enumerate(chat.turns))[-SHOWN:]:
-    kit.show_turn(ui, turn, number)
+    show_turn(ui, turn, number)
 if chat.error:
     kit.show_error(ui, chat.error)
 if chat.answer:

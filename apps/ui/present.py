@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from apps.ui.i18n import Words
+from apps.ui.i18n import Words, catalogue
 from apps.ui.markdown import safe_markdown as safe_markdown
 from apps.ui.theme import OKABE_ITO
 from engine.errors import EngineError
@@ -200,6 +201,12 @@ def model_state_text(name: str, words: Words, elapsed: float | None = None) -> s
     if name == "loading" and elapsed is not None:
         return f"{symbol} {words.t('state.loading_since', elapsed=words.number(elapsed))}"
     return f"{symbol} {words.t(f'state.{name}')}"
+
+
+def glossary(words: Words) -> tuple[tuple[str, str], ...]:
+    """Every notion and its two sentences, in the order of the alphabet."""
+    notions = (key.removesuffix(".name") for key in catalogue(words.lang) if re.fullmatch(r"glossary\.\w+\.name", key))
+    return tuple(sorted((words.t(f"{key}.name"), words.t(f"{key}.text")) for key in notions))
 
 
 @dataclass(frozen=True)
