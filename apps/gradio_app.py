@@ -11,12 +11,13 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -29,7 +30,7 @@ from apps.tabs import chat, models, room
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS
 from engine.engine import Engine
-from engine.errors import EngineError
+from engine.errors import AccessDenied, EngineError
 
 T = TypeVar("T")
 PATH = "/gradio"
@@ -186,16 +187,29 @@ def free_port(wanted: int = PORT) -> int:
     raise EngineError("no free port on loopback")
 
 
+def alone(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """The options of the mirror served alone, on 7860 or a free port. Raises AccessDenied where a guard is needed,
+    which only the whole application has.
+    """
+    options = Options.from_argv([f"--port={free_port()}", *argv], environ)
+    if options.guarded:
+        raise AccessDenied("without the whole application there is no class code: serve on 127.0.0.1", role="teacher")
+    return options
+
+
 def main() -> None:
-    """Serve the mirror alone, on loopback."""
+    """Serve the mirror alone, on this machine."""
     import uvicorn
 
-    port = free_port()
+    options = alone(sys.argv[1:], os.environ)
+    os.environ.update(options.to_env())
     engine = host.engine()
-    sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
+    sys.stdout.write(f"http://{options.host}:{options.port}{PATH}\n")
     sys.stdout.flush()
+    # Against a page elsewhere whose name is made to lead here
+    app = TrustedHostMiddleware(application(engine, options), allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     try:
-        uvicorn.run(application(engine, Options.from_env(os.environ)), host="127.0.0.1", port=port, log_level="warning")
+        uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
     finally:
         engine.close()
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 import urllib.request
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from apps.gradio_app import MARGIN, application, build, free_port
+from apps.gradio_app import MARGIN, alone, application, build, free_port
 from apps.gradio_look import page_in, theme
 from apps.options import Options
 from apps.ui.i18n import words
 from engine.engine import Engine
+from engine.errors import AccessDenied
 from engine.settings import Settings
 from tests.gradio.conftest import Site
 
@@ -101,5 +103,14 @@ def test_the_rewritten_page_keeps_everything_else() -> None:
     assert 'lang="fr"' in after and "https://x" not in after and "<title>t</title></head></html>" in after
 
 
-def test_a_free_port_is_found() -> None:
-    assert free_port(0) > 0
+def test_alone_it_serves_this_machine_only() -> None:
+    assert alone([], {}).host == "127.0.0.1" and alone([], {}).port > 0
+    assert alone(["--host", "localhost", "--port", "7999"], {}).port == 7999
+    for argv in (["--host", "0.0.0.0"], ["--class"]):
+        with pytest.raises(AccessDenied):
+            alone(argv, {})
+
+
+def test_a_free_port_is_found_where_the_wanted_one_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert free_port(taken.getsockname()[1]) not in (0, taken.getsockname()[1])
