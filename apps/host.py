@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from apps.options import Options
 from engine.errors import AccessDenied
@@ -21,13 +22,33 @@ if TYPE_CHECKING:
 PERSON_HEADER = "x-atelier-person"
 
 
-@functools.cache
+Made = TypeVar("Made")
+
+
+class Once(Generic[Made]):
+    """A function that runs once in a process, whichever threads ask at the same moment; `functools.cache` runs twice."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        functools.update_wrapper(self, make)
+        self._make = functools.cache(make)
+        self._lock = threading.RLock()
+
+    def __call__(self) -> Made:
+        with self._lock:
+            return self._make()
+
+    def cache_clear(self) -> None:
+        """Forget the result; the next call makes another one."""
+        self._make.cache_clear()
+
+
+@Once
 def options() -> Options:
     """The options of this process; `apps.server` has put its command line into the environment before."""
     return Options.from_env(os.environ)
 
 
-@functools.cache
+@Once
 def engine() -> Engine:
     """The one engine of this process, built at the first call; command lines and notebooks may attach to it."""
     from engine.engine import Engine
@@ -35,7 +56,7 @@ def engine() -> Engine:
     return Engine(serve=True)
 
 
-@functools.cache
+@Once
 def classroom() -> Classroom:
     """The codes and cookies of the class that this process serves."""
     from apps.classroom import Classroom
