@@ -26,7 +26,9 @@ Made = TypeVar("Made")
 
 
 class Once(Generic[Made]):
-    """A function that runs once in a process, whichever threads ask at the same moment; `functools.cache` runs twice."""
+    """A function that runs once in a process even when two threads ask first at the same moment, unlike
+    `functools.cache`.
+    """
 
     def __init__(self, make: Callable[[], Made]) -> None:
         functools.update_wrapper(self, make)
