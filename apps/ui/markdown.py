@@ -12,15 +12,18 @@ from collections.abc import Iterable
 _FENCE = re.compile(r"(?P<indent> *)(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
 _DEFINITION = re.compile(r"^[ >]*\[[^\]]*\]:")
 
+_RISKY = re.compile(r"<[a-z/!?]|\][(\[:]|://|www\.|mailto:|<[^\s<>]+@", re.IGNORECASE)
+
 # Alternatives are tried at each position from the left, as a Markdown reader does: what is found first is what it is.
 _INLINE = re.compile(
     r"""(?P<escaped>\\[\\`*_{}\[\]()#+\-.!$<>~|])
-      | (?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^`|\n]+(?<!`)(?P=ticks)(?!`))
+      | (?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^`\n]+(?<!`)(?P=ticks)(?!`))
       | (?P<math>(?<!\$)\$\$[^$`\n]+\$\$(?!\$)|(?<![\w$])\$(?=[^\s$])[^$`\n]*(?<=[^\s\\])\$(?![\w$]))
       | (?P<link>(?P<image>!?)\[(?P<text>[^\[\]\n]*)\]\(\s*<?(?P<target>[^()\s<>`]*(?:\([^()\s<>`]*\)[^()\s<>`]*)*)>?
           (?:\s+(?:"[^"\n]*"|'[^'\n]*'))?\s*\))
       | <(?P<angle>(?:[a-z][a-z0-9+.\-]{1,31}:|[^\s<>@`]+@)[^\s<>`]*)>
-      | (?P<bare>(?<![\w`])(?:[a-z][a-z0-9+.\-]*://|www\.|mailto:)[^\s<>`"'\[\]]*[^\s<>`"'\[\].,;:!?)*_])
+      | (?P<bare>(?<![\w`])(?:[a-z][a-z0-9+.\-]{0,20}://|www\.|mailto:)[^\s<>`"'\[\]]*[^\s<>`"'\[\].,;:!?)*_])
+      | (?P<ticks_left>`+)
       | (?P<dollar>\$)
       | (?P<open><)(?=[a-z/!?])
       | (?P<bang>!)(?=\[)
@@ -65,6 +68,8 @@ def _formula(line: str) -> str:
 
 
 def _inert(line: str) -> str:
+    if "|" in line and _RISKY.search(line):  # in a table's row a cell's end cuts code short, elsewhere it does not
+        line = line.replace("`", "&#96;")
     if _DEFINITION.match(line):
         line = line.replace("[", "\\[", 1)
     return _INLINE.sub(_replaced, line)
@@ -72,15 +77,24 @@ def _inert(line: str) -> str:
 
 def _replaced(match: re.Match[str]) -> str:
     kind = match.lastgroup
+    if match["ticks_left"] or match[0] == "\\`":  # would open a code that ends who knows where
+        return "&#96;" * match[0].count("`")
     if match["escaped"] or match["code"]:
         return match[0]
     if match["math"]:
         return _formula(match[0])
     if match["link"] is not None:
-        return _link(bool(match["image"]), match["text"], match["target"])
+        return _apart(match, _link(bool(match["image"]), match["text"], match["target"]))
     if address := match["angle"] or match["bare"]:
-        return f"`{address}`"
+        return _apart(match, f"`{address}`")
     return "&lt;" if kind == "open" else f"\\{match[0]}"
+
+
+def _apart(match: re.Match[str], text: str) -> str:
+    """The text, with a blank where its code would grow together with a neighbour's."""
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    left = " " if text.startswith("`") and before not in {"", " ", "("} else ""
+    return f"{left}{text}{' ' if text.endswith('`') and after == '`' else ''}"
 
 
 def _link(image: bool, text: str, target: str) -> str:
