@@ -18,7 +18,7 @@ from typing import Any
 from anyio import to_thread
 
 from apps import host
-from apps.desk import FirstPage
+from apps.desk import FirstPage, Later
 from apps.gradio_door import GradioDoor
 from apps.gradio_import import import_gradio
 from apps.options import Options
@@ -49,6 +49,8 @@ class Background:
         self._key = key
         self._first = first
         self.gradio = GradioDoor(self._gradio_apps, _gradio_router)
+        self.api = Later(_api)
+        self.doors = {"/gradio": self.gradio, "/v1": self.api, "/runtime": self.api}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -89,6 +91,7 @@ class Background:
         engine.close()
 
     def _gradio_apps(self) -> list[tuple[str, Any]]:
+        self.api.ready()
         for name in HEAVY:
             importlib.import_module(name)
         import_gradio()
@@ -102,6 +105,12 @@ def own_host(options: Options) -> str:
     if options.host in {"0.0.0.0", "::", ""}:
         return "127.0.0.1"
     return f"[{options.host}]" if ":" in options.host else options.host
+
+
+def _api() -> Any:
+    from apps.api.routes import api
+
+    return api()
 
 
 def _gradio_router(apps: list[tuple[str, Any]]) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from apps.guard import within
+from apps.host import Once
 
 STREAM = "/_stcore/stream"
 SETTLE_S = 1.0
@@ -31,6 +33,23 @@ class FirstPage:
                 asyncio.get_running_loop().call_later(SETTLE_S, self.seen.set)
 
         return watched
+
+
+class Later:
+    """An ASGI application that is made at its first request, or before by `ready()`; imports take their time."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = Once(make)
+        self._app: ASGIApp | None = None
+
+    def ready(self) -> ASGIApp:
+        """The application; blocks while it is made."""
+        self._app = self._make()
+        return self._app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app or await to_thread.run_sync(self.ready)
+        await app(scope, receive, send)
 
 
 class Desk:

@@ -22,9 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from apps.classroom import Classroom
 from apps.host import PERSON_HEADER
 from apps.options import Options, is_loopback
+from engine.person import LOCAL
 
 if TYPE_CHECKING:
-    from engine.people import People, Person
+    from engine.people import People
+    from engine.person import Person
 
 PREFIX = b"x-atelier-"
 OPEN_PATHS = frozenset({"/join", "/healthz"})
@@ -156,8 +158,6 @@ class Guard:
         return _error(scope, 403, "foreign_origin", "a page of another site may not act here") if crossing else None
 
     async def _person(self, path: str, headers: Headers) -> Person | None:
-        from engine.people import LOCAL
-
         if within(path, "/runtime"):
             return LOCAL if self._attached(bearer(headers)) else None
         key = bearer(headers) if within(path, "/v1") else None

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from apps.options import Options
 from engine.errors import AccessDenied
+from engine.person import LOCAL, Person
 
 if TYPE_CHECKING:
     from apps.classroom import Classroom
     from engine.engine import Engine
-    from engine.people import Person
 
 PERSON_HEADER = "x-atelier-person"
 
@@ -71,8 +71,6 @@ def person_of(headers: Mapping[str, str]) -> Person:
 
     Raises AccessDenied where a code is needed and the guard saw none.
     """
-    from engine.people import LOCAL
-
     if not options().guarded:
         return LOCAL
     found = engine().people.get(headers.get(PERSON_HEADER) or "")

@@ -18,7 +18,7 @@ from apps.classroom import COOKIE_LASTS_S, Brake, Role
 from apps.guard import cookie_name
 from apps.ui.i18n import LANGUAGES, Words, choose, words
 from engine.errors import BadInput
-from engine.people import NICKNAME_MAX, Person
+from engine.person import NICKNAME_MAX, Person
 
 MAX_BODY = 4096
 

@@ -130,7 +130,6 @@ def application(options: Options) -> Any:
     from starlette.middleware import Middleware
     from starlette.routing import Route, WebSocketRoute
 
-    from apps.api.routes import api
     from apps.background import Background, attach_key
     from apps.desk import Desk, FirstPage, healthy, healthy_websocket
     from apps.guard import Doors, Guard
@@ -158,7 +157,7 @@ def application(options: Options) -> Any:
         middleware=[
             Middleware(Proxy, proxies=options.proxy),
             Middleware(Guard, options=options, doors=doors),
-            Middleware(Desk, first=first, doors={"/gradio": background.gradio, "/v1": api(), "/runtime": api()}),
+            Middleware(Desk, first=first, doors=background.doors),
         ],
     )
 

@@ -27,7 +27,7 @@ from engine.engine import Engine, Model
 from engine.errors import BadParameter, EngineError, UnknownModel
 from engine.generation import Generation
 from engine.params import BY_NAME, PARAMS, Param, Params
-from engine.people import Person
+from engine.person import Person
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,11 @@ class Ui:
     @property
     def model(self) -> Model:
         """The model chosen in the left column; its first use may prepare the file, which takes seconds, once."""
-        return self.engine.model(self.card.id)
+        return self.open(self.card.id)
+
+    def open(self, model_id: str) -> Model:
+        """A model, if this person may have it. Raises UnknownModel, AccessDenied."""
+        return self.engine.model(model_id, role=self.person.role)
 
     @property
     def window(self) -> int | None:
@@ -192,13 +196,14 @@ def ask(ui: Ui, chat: Conversation, question: str) -> None:
     """Send a question to the chosen model, as the person of this page."""
     engine = ui.engine
     try:
-        owner, params = ui.person.id, ui.params
+        person, params = ui.person, ui.params
     except EngineError as error:
         chat.error, chat.draft = error, question
         return
 
     def begin(asked: Asked) -> Generation:
-        return engine.model(asked.model).stream(asked.messages, asked.params, owner=owner)
+        model = engine.model(asked.model, role=person.role)
+        return model.stream(asked.messages, asked.params, owner=person.id)
 
     chat.ask(question, ui.card.id, params, begin, browser_watch())
 

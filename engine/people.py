@@ -12,29 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
 from engine.errors import BadInput, NotFound
+from engine.person import LOCAL as LOCAL
+from engine.person import LOCAL_OWNER, NICKNAME_MAX, Person, PersonRole
 from engine.store import Store
-from engine.tables import LOCAL_OWNER, api_keys, people
+from engine.tables import api_keys, people
 
-PersonRole = Literal["student", "teacher"]
-NICKNAME_MAX = 40
 TOUCH_S = 60.0
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody: `id` owns what they store, `nickname` is what others read."""
-
-    id: str
-    nickname: str
-    role: PersonRole
-    created: datetime = _EPOCH
-    last_seen: datetime = _EPOCH
 
 
 @dataclass(frozen=True)
@@ -46,9 +34,6 @@ class ApiKey:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
-
-
-LOCAL = Person(LOCAL_OWNER, "", "teacher")  # the one person on this machine, without log-in
 
 
 def clean_nickname(text: str) -> str:

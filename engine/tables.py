@@ -23,7 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-LOCAL_OWNER = "local"
+from engine.person import LOCAL_OWNER as LOCAL_OWNER
 
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only under the type INTEGER
 

@@ -23,7 +23,7 @@ from apps.api.remote import Told
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import AccessDenied, EngineError, NotSupported
-from engine.people import Person
+from engine.person import Person
 from engine.runtime.supervisor import LocalRuntime
 
 GETS = frozenset({"props", "slots", "health"})
