@@ -21,7 +21,7 @@ Role = Literal["student", "teacher"]
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that a projector makes look like something else
 STUDENT_LENGTH, TEACHER_LENGTH = 6, 12
-CODES_LAST_S = 12 * 3600
+CODES_LAST_S = 48 * 3600  # the sheet is printed the evening before
 COOKIE_LASTS_S = 7 * 24 * 3600
 TRIES, TRIES_PER_S = 20, 60.0
 
@@ -50,7 +50,7 @@ def grouped(code: str) -> str:
 
 class Classroom:
     """The codes and the signing key of one class, kept in a file that only its owner reads: after a restart the code
-    on the board still opens the door, for twelve hours.
+    on the board still opens the door, for two days.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:

@@ -72,7 +72,7 @@ def _statistics(ui: Ui, turn: Turn) -> None:
 
 
 def _trace(ui: Ui, turn: Turn) -> None:
-    model = ui.engine.model(turn.asked.model)
+    model = ui.open(turn.asked.model)
     try:
         rendered = model.render(model.request(turn.asked.messages, turn.asked.params))
     except NotSupported:
@@ -85,7 +85,7 @@ def _trace(ui: Ui, turn: Turn) -> None:
 
 
 def _code(ui: Ui, asked: Asked) -> None:
-    model = ui.engine.model(asked.model)
+    model = ui.open(asked.model)
     body = model.body(model.request(asked.messages, asked.params))
     endpoint = model.card.endpoint
     address = endpoint.base_url if endpoint else own_address()

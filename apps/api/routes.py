@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -60,10 +61,7 @@ class Call:
 
     async def model(self, name: str | None) -> Model:
         """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
-        model = await to_thread.run_sync(self.engine.model, name)
-        if model.card.endpoint is not None and self.person.role != "teacher":
-            raise AccessDenied("only the teacher uses remote models here", role="teacher", name="model")
-        return model
+        return await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
 
 
 async def models(call: Call) -> ASGIApp:
