@@ -5,8 +5,10 @@ worker.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,8 @@ from tests.standins.llama_server import BareServer, bare_server, bundled_gguf
 from tests.standins.openai_server import OpenAIStandIn, openai_standin
 
 OURS = ("ATELIER_", "LANGCHAIN_", "LANGSMITH_")
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+CHROMIUM += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FOREIGN = ("_API_KEY", "_API_TOKEN", "_API_BASE", "_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -75,3 +79,19 @@ def openai_server() -> Iterator[OpenAIStandIn]:
     """A fresh loopback stand-in of an OpenAI-style server."""
     with openai_standin() as server:
         yield server
+
+
+# Once per file, not per session: while Playwright lives, its event loop counts as running, and asyncio.run fails
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium. Where it is missing the tests are skipped, and under CI they fail."""
+    path = shutil.which("chromium")
+    if path is None:
+        reason = "no chromium on this machine: apt-get install chromium"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield browser
+        browser.close()
