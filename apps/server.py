@@ -91,7 +91,8 @@ def _listen(options: Options, text: Words) -> list[socket.socket]:
 
 def _bound(name: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    return socket.create_server((name.strip("[]"), port), family=family, backlog=BACKLOG)
+    both = name == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((name.strip("[]"), port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def _serve(options: Options, sockets: list[socket.socket], text: Words) -> None:

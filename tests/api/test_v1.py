@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 from apps.api.bodies import DEEPEST, MAX_BODY
@@ -318,6 +318,25 @@ def test_more_people_than_slots_are_all_answered(real: AppServer) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(one, range(8)))
+
+
+@pytest.mark.model
+def test_a_runtime_that_dies_ends_the_stream_with_an_error_and_the_next_request_works(real: AppServer) -> None:
+    connection = real.connection()
+    try:
+        body = {"messages": HI, "stream": True, "max_tokens": 400, "ignore_eos": True}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        response = connection.getresponse()
+        while b'"content":"' not in response.readline():
+            pass
+        (worker,) = psutil.Process(real.process.pid).children()
+        worker.kill()
+        rest = response.read().decode()
+    finally:
+        connection.close()
+    assert json.loads(rest.strip().splitlines()[-1][6:])["error"]["code"] == "runtime_died"
+    assert "[DONE]" not in rest
+    assert chat(real, max_tokens=1).status == 200
 
 
 @pytest.mark.model
