@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from string import Template
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -152,7 +152,7 @@ def _page(
         "action": action,
         "other": other,
         "other_name": text.t(f"language.{other}"),
-        "other_address": f"{action}?lang={other}",
+        "other_address": f"{action}?lang={other}&next={quote(after, safe='')}",
         "focus": "" if problem else "autofocus",
     }
     html = {name: escape(value) for name, value in values.items()}
