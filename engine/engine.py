@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.catalog import Catalog, Endpoint, ModelCard
     from engine.jobs import JobQueue
     from engine.people import People
+    from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
     from engine.store import Store
@@ -85,10 +86,9 @@ class Model:
 
     def window(self) -> int | None:
         """Tokens that prompt and answer share; from the card while the model is not loaded."""
-        loaded = self._engine.loaded(self.card.id)
-        if loaded is not None or self.card.backend != "llamacpp":
-            return self.backend.window()
-        return self.card.window
+        if self._engine.asleep(self.card):
+            return self.card.window
+        return self.backend.window()
 
     def state(self) -> ModelState:
         """What the model is doing; never loads it."""
@@ -125,6 +125,7 @@ class Engine:
         self._lock = threading.RLock()
         self._models: dict[str, Model] = {}
         self._runtimes: dict[str, LocalRuntime] = {}
+        self._elsewhere: dict[str, AttachedRuntime] = {}
 
     @cached_property
     def store(self) -> Store:
@@ -203,11 +204,15 @@ class Engine:
         runtime = self._runtimes.get(model_id)
         return runtime if runtime is not None and runtime.state().name == "ready" else None
 
+    def asleep(self, card: ModelCard) -> bool:
+        """Whether the model is ours to load and not ready; one that another process serves is not asleep."""
+        return card.backend == "llamacpp" and card.id not in self._elsewhere and self.loaded(card.id) is None
+
     def state(self, card: ModelCard) -> ModelState:
         """What the model of this card is doing."""
         if card.backend != "llamacpp":
             return ModelState("ready")
-        runtime = self._runtimes.get(card.id)
+        runtime = self._runtimes.get(card.id) or self._elsewhere.get(card.id)
         return runtime.state() if runtime else ModelState("unloaded")
 
     def runtime(self, model_id: str | None = None) -> LocalRuntime | None:
@@ -245,12 +250,15 @@ class Engine:
         backend = OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
         return Model(self, card, backend, secrets=(known,) if known else ())
 
-    def _attached(self, card: ModelCard) -> Any:
+    def _attached(self, card: ModelCard) -> AttachedRuntime | None:
         if self.serve:
             return None
         from engine.runtime.attach import attached_runtime
 
-        return attached_runtime(self.settings, card.id)
+        found = attached_runtime(self.settings, card.id)
+        if found is not None:
+            self._elsewhere[card.id] = found
+        return found
 
     def _local(self, card: ModelCard) -> LocalRuntime:
         runtime = self.runtimes.runtime(self.load_params(card))
