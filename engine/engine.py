@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.backends.base import Backend, Report, Request
 from engine.errors import AccessDenied, EngineError
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from engine.store import Store
     from engine.trace import Traces
     from engine.values import Values
+
+
+T = TypeVar("T")
+
+
+class _part(cached_property[T]):
+    """A part that opens once, whichever thread asks first; from Python 3.12 on cached_property has no lock."""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
+        with instance._lock:
+            return super().__get__(instance, owner)
 
 
 class Model:
@@ -127,49 +138,49 @@ class Engine:
         self._runtimes: dict[str, LocalRuntime] = {}
         self._elsewhere: dict[str, AttachedRuntime] = {}
 
-    @cached_property
+    @_part
     def store(self) -> Store:
         """The open store."""
         from engine.store import Store
 
         return Store(self.settings.url)
 
-    @cached_property
+    @_part
     def traces(self) -> Traces:
         """Every request and answer."""
         from engine.trace import Traces
 
         return Traces(self.store, self.settings)
 
-    @cached_property
+    @_part
     def people(self) -> People:
         """Who is here."""
         from engine.people import People
 
         return People(self.store)
 
-    @cached_property
+    @_part
     def values(self) -> Values:
         """Small settings of persons."""
         from engine.values import Values
 
         return Values(self.store)
 
-    @cached_property
+    @_part
     def catalog(self) -> Catalog:
         """Which models exist."""
         from engine.catalog import Catalog
 
         return Catalog(self.settings)
 
-    @cached_property
+    @_part
     def runtimes(self) -> Supervisor:
         """The worker processes."""
         from engine.runtime.supervisor import Supervisor
 
         return Supervisor(self.settings)
 
-    @cached_property
+    @_part
     def jobs(self) -> JobQueue:
         """Heavy work in niced child processes."""
         from engine.joblog import JobLog

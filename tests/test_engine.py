@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from engine import Engine, Message, Settings
@@ -47,4 +49,12 @@ def test_an_answer_is_traced_for_its_owner() -> None:
     assert result.outcome == "stop"
     assert result.trace_id is not None
     assert engine.traces.get(result.trace_id, "local").model == "echo"
+    engine.close()
+
+
+def test_a_part_is_opened_once_whichever_thread_asks_first() -> None:
+    engine = Engine(Settings())
+    with ThreadPoolExecutor(8) as pool:
+        stores = set(pool.map(lambda _: id(engine.store), range(8)))
+    assert len(stores) == 1
     engine.close()
