@@ -34,7 +34,8 @@ class _part(cached_property[T]):
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
         with instance._lock:
-            return super().__get__(instance, owner)
+            found: T = super().__get__(instance, owner)
+            return found
 
 
 class Model:
