@@ -29,6 +29,10 @@ CSS = """
 .atelier-alert { border-left: 4px solid #D55E00; padding: .4rem .8rem; background: #D55E0014; }
 .atelier-alert small { display: block; }
 .atelier-progress progress { width: 12rem; max-width: 40%; vertical-align: middle; margin-left: .5rem; }
+.atelier-progress progress[value] { appearance: none; height: .6rem; border: 1px solid #8888; background: transparent; }
+.atelier-progress progress[value]::-webkit-progress-bar { background: transparent; }
+.atelier-progress progress[value]::-webkit-progress-value { background: %(accent)s; }
+.atelier-progress progress[value]::-moz-progress-bar { background: %(accent)s; }
 .dark button[role="tab"][aria-selected="true"] { color: %(accent_dark)s; }
 .atelier-language nav { text-align: center; }
 .atelier-hidden, .form:has(> .atelier-hidden) { display: none !important; }
@@ -38,7 +42,7 @@ CSS = """
 .prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }
 .prose .atelier-table :is(th, td) { padding: .3rem .6rem; text-align: left; }
 .gradio-container .prose a { margin: 0; padding: 0; text-decoration: underline; }
-""".replace("%(accent_dark)s", ACCENT_DARK)
+""".replace("%(accent_dark)s", ACCENT_DARK).replace("%(accent)s", ACCENT)
 
 
 def theme() -> gr.themes.Base:

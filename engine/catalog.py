@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.backends.echo import WINDOW as ECHO_WINDOW
 from engine.errors import BadFile, ModelFileCorrupt, UnknownModel
 from engine.models.gguf_header import read_header
 from engine.models.prepare import found_file
@@ -81,7 +82,7 @@ class ModelCard:
         }
 
 
-ECHO = ModelCard("echo", "Echo", "echo", source="built in", note_key="model.note.echo")
+ECHO = ModelCard("echo", "Echo", "echo", window=ECHO_WINDOW, source="built in", note_key="model.note.echo")
 
 
 class Catalog:

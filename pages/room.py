@@ -34,7 +34,8 @@ def people() -> None:
 
 def codes() -> None:
     found = host.classroom().codes
-    st.markdown(f"**{ui.t('room.address')}** {' · '.join(f'`{base}`' for base in addresses(host.options()))}")
+    reached = " · ".join(f"`{base}`" for base in addresses(host.options()))
+    st.markdown(f"**{ui.t('room.address')}** {reached or ui.t('serve.no_network')}")
     st.markdown(f"**{ui.t('room.student_code')}** `{grouped(found.student)}`", help=ui.t("room.codes_help"))
     if st.toggle(ui.t("room.show_teacher_code")):
         st.markdown(f"**{ui.t('room.teacher_code')}** `{grouped(found.teacher)}`")
