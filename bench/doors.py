@@ -6,8 +6,6 @@ Knows no statistics. A door is asked from many threads at once.
 from __future__ import annotations
 
 import contextlib
-import json
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -119,10 +117,9 @@ class Gradio:
         client = self._client()
         answer = Answer()
         parameters = {"max_tokens": asked.tokens, "seed": asked.seed}
-        job = client.submit(asked.question, parameters=json.dumps(parameters), api_name="/chat")
+        job = client.submit(asked.question, params=parameters, api_name="/chat")
         for update in job:
-            text = update if isinstance(update, str) else update[0]
-            answer.take(text[len(answer.text) :])
+            answer.take(update[0][len(answer.text) :])
         return answer.end()
 
     def _client(self) -> Any:
@@ -159,6 +156,9 @@ class Streamlit:
             return answer.end()
 
 
+MAIN = 0  # streamlit.proto RootContainer
+
+
 def _rerun(query: str, widget: str | None, value: str | None) -> bytes:
     from streamlit.proto.BackMsg_pb2 import BackMsg
 
@@ -166,7 +166,7 @@ def _rerun(query: str, widget: str | None, value: str | None) -> bytes:
     message.rerun_script.query_string = query
     if widget:
         state = message.rerun_script.widget_states.widgets.add(id=widget)
-        state.string_trigger_value.data = value or ""
+        state.chat_input_value.data = value or ""
     data: bytes = message.SerializeToString()
     return data
 
@@ -195,13 +195,13 @@ def _chat_box(socket: Any) -> str:
 
 
 def _answers(socket: Any) -> Iterator[str]:
-    """Texts of the Markdown element that the answer is drawn in: the one that is drawn again and again."""
-    seen: dict[tuple[int, ...], int] = {}
+    """Texts of the Markdown element of the answer: the one in a chat message that is drawn again and again."""
+    drawn: dict[tuple[int, ...], int] = {}
     for message in _messages(socket):
-        element = message.delta.new_element
-        if message.WhichOneof("type") != "delta" or element.WhichOneof("type") != "markdown":
+        element, place = message.delta.new_element, tuple(message.metadata.delta_path)
+        is_text = message.WhichOneof("type") == "delta" and element.WhichOneof("type") == "markdown"
+        if not is_text or place[0] != MAIN or len(place) < 3:
             continue
-        place = tuple(message.metadata.delta_path)
-        seen[place] = seen.get(place, 0) + 1
-        if seen[place] == max(seen.values()) and not re.match(r"\s*<", element.markdown.body):
+        drawn[place] = drawn.get(place, 0) + 1
+        if drawn[place] == max(drawn.values()):
             yield element.markdown.body
