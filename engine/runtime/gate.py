@@ -143,6 +143,26 @@ class Gate:
                 return self._tickets[reader].progress or Queued(place)
             return Queued(place)
 
+    def fill(self, tokens: Sequence[int]) -> None:
+        """Put the same few tokens into every slot, read once, before anybody enters; nothing without saved states."""
+        if not tokens or self._prefixes is None:
+            return
+        name = self._prefixes.name()
+        try:
+            self._server.post(
+                "/completion", {"prompt": list(tokens), "id_slot": 0, "n_predict": 0, "cache_prompt": True}
+            )
+            self._server.post("/slots/0?action=save", {"filename": name})
+            for slot in range(1, self._admission.slots):
+                self._server.post(f"/slots/{slot}?action=restore", {"filename": name})
+        except EngineError as error:
+            log.warning("slots not filled: %s", error.code)  # the first questions read a few tokens more
+            return
+        finally:
+            (self._prefixes.folder / name).unlink(missing_ok=True)
+        for held in self._admission.table:
+            held.tokens = tuple(tokens)
+
     def snapshot(self) -> GateState:
         """How busy the runtime is, at this moment."""
         now = time.monotonic()

@@ -20,6 +20,7 @@ from engine.runtime import statedir
 from engine.runtime.client import LlamaServer
 from engine.runtime.gate import Gate
 from engine.runtime.load import LoadParams
+from engine.runtime.warm import opening
 from engine.settings import Settings
 
 LOG_LINES = 400
@@ -168,6 +169,8 @@ class Life:
         self.window = int(props["default_generation_settings"]["n_ctx"])
         self.slots = int(props["total_slots"])
         self.gate = Gate(self.server, self.slots, self.window, self._settings, folder)
+        if not (self.load.embedding or self.load.reranking):
+            self.gate.fill(opening(self.server))
 
     def _with_reason(self, error: LoadFailed) -> LoadFailed:
         """The error, with the first one that llama.cpp logged as the reason: it says itself only that it could not."""

@@ -15,6 +15,7 @@ from engine.backends.base import Control
 from engine.errors import EngineError, RuntimeDied
 from engine.runtime.client import LlamaServer
 from engine.runtime.gate import Gate
+from engine.runtime.warm import opening
 from engine.settings import Settings
 from engine.types import PromptProgress, Queued
 from tests.standins.llama_server import bare_server
@@ -79,6 +80,22 @@ def test_one_prefix_is_read_once_and_gives_the_same_text(gate: Gate, server: Lla
     assert [answer["content"] for answer in answers] == [bare["content"]] * 3
     assert [answer["timings"]["prompt_n"] for answer in answers] == [1, 1, 1]
     assert gate.snapshot().prefixes == 1
+
+
+def test_a_filled_slot_reads_the_rest_of_a_question_only(gate: Gate, server: LlamaServer) -> None:
+    shared = opening(server)
+    assert len(shared) > 10
+    gate.fill(shared)
+    asked = server.post("/apply-template", {"messages": [{"role": "user", "content": "hi"}]})["prompt"]
+    prompt = tokens(server, asked)
+    for _ in range(SLOTS):
+        with gate.enter(prompt) as ticket:
+            assert ticket.cached == len(shared)
+            told = complete(server, prompt, ticket.ready.result(5), 1)["timings"]
+            assert told["cache_n"] >= len(shared)
+            ticket.leave(None)
+        prompt[-1] += 1
+    assert not list(Path(gate._prefixes.folder).glob("prefix-*"))  # type: ignore[union-attr]
 
 
 def test_reading_shows_its_progress_to_everybody_who_waits_for_it(gate: Gate, server: LlamaServer) -> None:
