@@ -117,11 +117,15 @@ def test_after_a_kill_the_error_names_it_and_the_next_question_is_answered(super
 def test_unloading_frees_the_memory_and_the_states_and_loads_again_when_asked(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
+    def folders() -> set[Path]:
+        return {*statedir.MEMORY.glob(f"{statedir.PREFIX}{os.getpid()}-*"), *tmp_path.glob(f"{statedir.PREFIX}*")}
+
+    others = folders()  # of a runtime that the tests of this process share
     runtime = supervisor.runtime(small())
     load(runtime)
     pid = runtime.pid
     assert pid
-    states = [*statedir.MEMORY.glob(f"{statedir.PREFIX}{os.getpid()}-*"), *tmp_path.glob(f"{statedir.PREFIX}*")]
+    states = folders() - others
     assert states
     began = time.monotonic()
     runtime.stop()
