@@ -31,7 +31,7 @@ from engine.types import (
     Usage,
 )
 
-UPDATES_PER_SECOND = 20
+UPDATES_PER_SECOND = 10  # the eye sees it flow, and each one takes the cores from the model for some milliseconds
 # A page draws the whole text again at every update: above 4 kB less often, so that the model keeps the CPU.
 CHARACTERS_PER_SECOND = 80_000
 

@@ -34,7 +34,7 @@ class LoadParams:
     context: int = 8192
     slots: int = 1
     threads: int = 1
-    batch: int = 256
+    batch: int = 128
     gpu_layers: int = -1
     kv_type: KvType = "f16"
     flash_attention: bool = True
