@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from apps import host
 from apps.options import Options
 from apps.ui.i18n import Words, choose, words
+from engine import child
 
 if TYPE_CHECKING:
     import uvicorn
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{refused}\n")
         return 1
     _settle(options)
+    host.engine().runtimes  # noqa: B018 - its launcher keeps the priority of this moment
+    child.step_back()
     with suppress(KeyboardInterrupt):
         _serve(options, sockets, text)
     return 0

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
+from engine import child
 from engine.engine import Engine
 from engine.runtime.client import LlamaServer
 from engine.settings import Settings
@@ -41,6 +42,7 @@ def engine(folder: Path, **settings: object) -> Iterator[Engine]:
     shared = Engine(Settings(home=folder, **settings), serve=True)  # type: ignore[arg-type]
     try:
         load(shared)
+        child.step_back()  # what follows here stands for people's browsers, which have machines of their own
         yield shared
     finally:
         shared.close()

@@ -40,8 +40,9 @@ class Life:
     window: int
     slots: int
 
-    def __init__(self, load: LoadParams, settings: Settings) -> None:
+    def __init__(self, load: LoadParams, settings: Settings, launcher: child.Launcher) -> None:
         self.load = load
+        self._launcher = launcher
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self.settled = threading.Event()
         self.ended = threading.Event()
@@ -120,7 +121,7 @@ class Life:
         """The process with its order given; None when it was stopped before that."""
         with self._lock:  # `stop` closes the pipe that the order goes through
             if not self.stopped:
-                process = self._process = child.start("engine.runtime.worker", environment=HUGE_PAGES)
+                process = self._process = self._launcher.start("engine.runtime.worker", environment=HUGE_PAGES)
                 self.pid = process.pid
                 assert process.stdin
                 order = {"load": self.load.to_dict(), "key": self._key, "slot_dir": str(folder)}

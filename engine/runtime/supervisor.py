@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import psutil
 
+from engine import child
 from engine.backends.base import Control
 from engine.errors import EngineError, LoadFailed, StreamCut, Unreachable
 from engine.runtime.client import LlamaServer
@@ -40,9 +41,10 @@ class LocalRuntime:
     LoadFailed.
     """
 
-    def __init__(self, load: LoadParams, settings: Settings) -> None:
+    def __init__(self, load: LoadParams, settings: Settings, launcher: child.Launcher) -> None:
         self._load = load
         self._settings = settings
+        self._launcher = launcher
         self._lock = threading.RLock()
         self._life: Life | None = None
         self._opened: Life | None = None
@@ -176,7 +178,7 @@ class LocalRuntime:
                     raise LoadFailed("the program is ending", model=self._load.alias, reason="closed")
                 self._bury(life)
                 self._refuse_storm()
-                life = self._life = Life(self._load, self._settings)
+                life = self._life = Life(self._load, self._settings, self._launcher)
                 self._asleep, self._unhealthy = False, 0
             return life
 
@@ -223,6 +225,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._launcher = child.Launcher()
         self._runtimes: dict[LoadParams, LocalRuntime] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -235,7 +238,7 @@ class Supervisor:
                 self._keeper = threading.Thread(target=self._keep, name="runtime-keeper", daemon=True)
                 self._keeper.start()
                 atexit.register(self.close)
-            return self._runtimes.setdefault(load, LocalRuntime(load, self._settings))
+            return self._runtimes.setdefault(load, LocalRuntime(load, self._settings, self._launcher))
 
     def running(self) -> tuple[LocalRuntime, ...]:
         """The runtimes that have a worker now."""
@@ -247,6 +250,7 @@ class Supervisor:
         atexit.unregister(self.close)
         for runtime in list(self._runtimes.values()):
             runtime.close()
+        self._launcher.close()
 
     def _keep(self) -> None:
         while not self._closed.wait(1):
