@@ -24,26 +24,49 @@ from engine.types import Event
 ORDERS: dict[str, dict[str, Any]] = {
     "cut": {"fail_after": 3},
     "refuse": {"fail_after": 0},
-    "slow": {"delay": 0.05},
+    "crawl": {"delay": 0.5},  # with some hundred words it cannot end before a test acts, however slow the machine
     "read": {"prompt_delay": 30},
     "think": {"reasoning": "a *thought*"},
 }
 
 
 class Obedient(Echo):
-    """An echo that takes its orders from the first word of the last message, and remembers what was stopped when."""
+    """An echo that takes its orders from the first word of the last message, and remembers what was stopped when.
+
+    "held" answers wait after their tenth event until `release` is set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.ended: list[tuple[str, float, bool]] = []
+        self.held = 0
+        self.release = threading.Event()
 
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         text = request.messages[-1].content
-        orders = ORDERS.get(text.partition(" ")[0], {})
+        order = text.partition(" ")[0]
         try:
-            yield from super().run(replace(request, extra=orders), control)
+            events = super().run(replace(request, extra=ORDERS.get(order, {})), control)
+            for number, event in enumerate(events):
+                yield event
+                if order == "held" and number == 10:
+                    self._hold(control)
         finally:
             self.ended.append((text, time.monotonic(), control.stopped))
+
+    def stopped(self, text: str) -> bool:
+        """Whether the model was told to stop answering this, within ten seconds."""
+        for _ in range(500):
+            if any(said.strip() == text.strip() and by_hand for said, _, by_hand in self.ended):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _hold(self, control: Control) -> None:
+        self.held += 1
+        while not (self.release.is_set() or control.wait(0.02)):
+            pass
+        self.held -= 1
 
 
 class EchoEngine(Engine):
@@ -97,3 +120,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One mirror for all tests, with two slots."""
     with serving(tmp_path_factory.mktemp("gradio"), slots=2) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_held(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "site" in request.fixturenames:
+        echo = request.getfixturevalue("site").echo
+        echo.release.set()
+        while echo.held:
+            time.sleep(0.02)
+        echo.release.clear()

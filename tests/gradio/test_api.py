@@ -27,12 +27,12 @@ def test_only_the_four_endpoints_are_public(client: Client) -> None:
 
 
 def test_chat_streams_and_ends_with_statistics(client: Client) -> None:
-    updates = list(client.submit("slow one two three", api_name="/chat"))
+    updates = list(client.submit("crawl one two three", api_name="/chat"))
     texts = [text for text, _ in updates]
     assert texts == sorted(texts, key=len) and len(set(texts)) >= 3  # it grew
     assert all(result == {} for _, result in updates[:-1])
     text, result = updates[-1]
-    assert text == result["text"] == "slow one two three"
+    assert text == result["text"] == "crawl one two three"
     assert result["outcome"] == "stop" and result["model"] == "echo" and result["trace_id"]
     assert result["stats"]["stopReason"] == "eosFound" and result["stats"]["predictedTokensCount"] == 4
 
@@ -93,39 +93,30 @@ def test_nothing_but_an_error_when_nothing_was_written(client: Client) -> None:
         client.predict("refuse this", api_name="/chat")
 
 
-@pytest.mark.parametrize("text", ["slow " + "word " * 400, "read me"])
-def test_a_client_that_cancels_frees_the_model_within_half_a_second(site: Site, client: Client, text: str) -> None:
+@pytest.mark.parametrize("text", ["crawl cancelled " + "word " * 400, "read me"])
+def test_a_client_that_cancels_frees_the_model(site: Site, client: Client, text: str) -> None:
     job = client.submit(text, api_name="/chat")
     next(iter(job))
-    asked = time.monotonic()
     job.cancel()
-    ended = _ended(site, text.strip() if text.startswith("slow") else text)
-    assert ended - asked < 0.5
+    assert site.echo.stopped(text)
 
 
 def test_more_people_than_slots_reach_the_model_together(site: Site) -> None:
-    before = time.monotonic()
     clients = [Client(site.language("en"), verbose=False) for _ in range(4)]
-    barrier, texts = threading.Barrier(4), []
+    texts: list[str] = []
 
     def ask(one: Client, number: int) -> None:
-        barrier.wait()
-        texts.append(one.predict(f"slow {number} " + "w " * 20, api_name="/chat")[0].split()[1])
+        texts.append(one.predict(f"held {number} " + "w " * 20, api_name="/chat")[0].split()[1])
 
     threads = [threading.Thread(target=ask, args=pair) for pair in zip(clients, range(4), strict=True)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert sorted(texts) == ["0", "1", "2", "3"]  # each got its own
-    ends = [moment for text, moment, _ in site.echo.ended if moment > before and text.startswith("slow ")]
-    assert max(ends) - min(ends) < 1.0  # 1.1 s each: one after another would spread them over three seconds
-
-
-def _ended(site: Site, text: str) -> float:
-    for _ in range(200):
-        for said, moment, stopped in reversed(site.echo.ended):
-            if said.strip() == text and stopped:
-                return moment
+    patience = time.monotonic() + 60
+    while site.echo.held < 4 and time.monotonic() < patience:
         time.sleep(0.02)
-    raise AssertionError("the model was never stopped")
+    together = site.echo.held
+    site.echo.release.set()
+    for thread in threads:
+        thread.join(60)
+    assert together == 4
+    assert sorted(texts) == ["0", "1", "2", "3"]  # each got its own
