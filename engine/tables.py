@@ -117,9 +117,57 @@ traces = Table(
     Column("prompt", Json),
     Column("response", Json, nullable=False),
     Column("cut", Json, nullable=False),
+    Column("window", Json),  # what a window policy kept and dropped
     Index("traces_owner", "owner", "seq", "bytes"),  # all that pruning reads
     Index("traces_started", "started"),
     sqlite_autoincrement=True,  # a number is never given twice, so `tail` misses nothing after a pruning
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Words, primary_key=True),
+    _owner(),
+    Column("title", Words, nullable=False),
+    Column("search", Words, nullable=False),  # the title as it is searched: small letters without accents
+    Column("leaf", Words),
+    Column("settings", Json, nullable=False),
+    Column("draft", Json),
+    Column("pinned", Integer, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("updated", Double, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index("conversations_owner", "owner", "pinned", "updated"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("conversation", Words, ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Words, primary_key=True),
+    _owner(),
+    Column("parent", Words),  # no foreign key: rows of a subtree come and go in any order
+    Column("role", Words, nullable=False),
+    Column("content", Json, nullable=False),  # a model may write what no text column takes
+    Column("reasoning", Json, nullable=False),
+    Column("search", Words, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("nodes_owner", "owner"),
+    Index("nodes_state", "state"),
+)
+
+library = Table(
+    "library",
+    metadata,
+    Column("owner", Words, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("value", Json, nullable=False),
+    Column("note", Words),
+    Column("created", Double, nullable=False),
 )
 
 jobs = Table(

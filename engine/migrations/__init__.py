@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from engine.migrations.v2_chats import chats
+
 Step = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Step, ...] = ()  # the first one leads from version 1 to version 2
+MIGRATIONS: tuple[Step, ...] = (chats,)  # the first one leads from version 1 to version 2
