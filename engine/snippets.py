@@ -1,11 +1,12 @@
-"""A request as text that somebody else can run: curl, the openai client, LangChain. Knows no key, only the name of the
-variable that holds it.
+"""A request as text that somebody else can run: curl, PowerShell, JavaScript, the openai client, LangChain, LlamaIndex.
+Knows no key, only the name of the variable that holds it.
 """
 
 from __future__ import annotations
 
 import json
 import pprint
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,23 +24,56 @@ _OPENAI = LANGCHAIN | {"stream", "stream_options", "max_tokens", "stop", "logit_
 OPENAI_CHAT = _OPENAI | {"messages", "tools", "tool_choice", "response_format", "top_logprobs"}
 OPENAI_TEXT = _OPENAI | {"prompt", "suffix", "echo", "best_of"}
 LANGCHAIN_OWN = frozenset({"messages", "stream", "stream_options"})  # said by the call itself
+LLAMAINDEX_OWN = frozenset({"model", "messages", "stream"})
+LLAMAINDEX_HOTTEST = 2.0  # the highest temperature that its class takes by name
+_PLAIN = {"role", "content"}
+
+FORMS = {
+    "curl": "bash",
+    "powershell": "powershell",
+    "javascript": "javascript",
+    "python": "python",
+    "langchain": "python",
+    "llamaindex": "python",
+}
+_POWERSHELL_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")  # all of them end a text in single quotes
+
+
+@dataclass(frozen=True)
+class Form:
+    """One text: `name` as in Snippets, the `language` a page colours it as, None where the form does not exist."""
+
+    name: str
+    language: str
+    text: str | None
 
 
 @dataclass(frozen=True)
 class Snippets:
-    """One request in three forms; None where a form does not exist."""
+    """One request in six forms; None where a form does not exist."""
 
     curl: str
+    powershell: str
+    javascript: str
     python: str
     langchain: str | None
+    llamaindex: str | None
+
+    def forms(self) -> tuple[Form, ...]:
+        """The six, in the order to show them."""
+        return tuple(Form(name, language, getattr(self, name)) for name, language in FORMS.items())
 
 
 def snippets(body: Body, address: str, key_variable: str | None) -> Snippets:
     """The request `body` to the base URL `address` (".../v1") in all forms; `key_variable` names where its key is."""
+    asked = (body, address, key_variable)
     return Snippets(
-        curl(body, address, key_variable),
-        python_openai(body, address, key_variable),
-        langchain(body, address, key_variable),
+        curl(*asked),
+        powershell(*asked),
+        javascript(*asked),
+        python_openai(*asked),
+        langchain(*asked),
+        llamaindex(*asked),
     )
 
 
@@ -57,6 +91,42 @@ def curl(body: Body, address: str, key_variable: str | None) -> str:
         lines.append(f'  -H "Authorization: Bearer ${key_variable}"')
     lines.append("  --data-binary @- <<'JSON'")
     return " \\\n".join(lines) + f"\n{to_json(body)}\nJSON\n"
+
+
+def powershell(body: Body, address: str, key_variable: str | None) -> str:
+    """A PowerShell 5.1 or 7 command that posts the body as UTF-8 and shows the answer; never streamed, since neither
+    version can show a stream.
+    """
+    uri = _POWERSHELL_QUOTES.sub(r"\g<0>\g<0>", _route(body, address))
+    headers = f' -Headers @{{ Authorization = "Bearer $env:{key_variable}" }}' if key_variable else ""
+    whole = {name: value for name, value in body.items() if name != "stream_options"} | {"stream": False}
+    return f"""$body = @'
+{to_json(whole)}
+'@
+$answer = Invoke-WebRequest -UseBasicParsing -Method Post -Uri '{uri}' `
+  -ContentType 'application/json; charset=utf-8'{headers} `
+  -Body ([Text.Encoding]::UTF8.GetBytes($body))
+# PowerShell 5.1 takes an answer without charset for Latin-1: so its bytes are read as what they are
+$answer = [Text.Encoding]::UTF8.GetString($answer.RawContentStream.ToArray()) | ConvertFrom-Json
+$answer.choices[0].{"message.content" if _is_chat(body) else "text"}
+"""
+
+
+def javascript(body: Body, address: str, key_variable: str | None) -> str:
+    """A JavaScript module for Node or a browser's console that sends the body with `fetch` and writes the answer."""
+    key = [f'const key = globalThis.process?.env.{key_variable} ?? "";', ""] if key_variable else []
+    bearer = ", Authorization: `Bearer ${key}`" if key_variable else ""
+    lines = [
+        *key,
+        f"const answer = await fetch({json.dumps(_route(body, address))}, {{",
+        '  method: "POST",',
+        f'  headers: {{ "Content-Type": "application/json"{bearer} }},',
+        f"  body: JSON.stringify({to_json(body)}),",
+        "});",
+        "if (!answer.ok) throw new Error(await answer.text());",
+        *_javascript_reading(body),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def python_openai(body: Body, address: str, key_variable: str | None) -> str:
@@ -99,6 +169,40 @@ def langchain(body: Body, address: str, key_variable: str | None) -> str | None:
     return "\n".join(lines) + "\n"
 
 
+def llamaindex(body: Body, address: str, key_variable: str | None) -> str | None:
+    """A Python program for `llama-index` that sends the body and prints the answer; None for a raw prompt and for
+    messages that are more than a text, which LlamaIndex writes in its own way.
+    """
+    if not _is_chat(body) or not all(set(message) == _PLAIN for message in body["messages"]):
+        return None
+    streamed = bool(body.get("stream"))
+    messages = [f"    ChatMessage(role={m['role']!r}, content={_literal(m['content'])})," for m in body["messages"]]
+    lines = [
+        *_imports(key_variable, "from llama_index.core.llms import ChatMessage, LLMMetadata"),
+        "from llama_index.llms.openai import OpenAI",
+        *([] if "temperature" in body else ["from openai import omit"]),
+        "",
+        "",
+        "class AnyModel(OpenAI):  # OpenAI refuses the names of models that are not its own",
+        "    @property",
+        "    def metadata(self):",
+        "        return LLMMetadata(model_name=self.model, is_chat_model=True)",
+        "",
+        "",
+        "model = AnyModel(",
+        f"    api_base={address!r},",
+        f"    api_key={_key(key_variable)},",
+        *_llamaindex_arguments(body),
+        ")",
+        "messages = [",
+        *messages,
+        "]",
+        f"answer = model.{'stream_chat' if streamed else 'chat'}(messages)",
+        *_printing(streamed, "delta" if streamed else "message.content", choices=False),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def to_json(body: Body) -> str:
     """The body as readable JSON that is always valid UTF-8."""
     text = json.dumps(body, ensure_ascii=False, indent=2)
@@ -134,6 +238,38 @@ def _arguments(body: Body, named: frozenset[str], leave_out: frozenset[str] = fr
             yield f"    {name}={_literal(value)},"
     if rest:
         yield f"    extra_body={_literal(rest)},"
+
+
+def _llamaindex_arguments(body: Body) -> Iterator[str]:
+    yield f"    model={body['model']!r},"
+    rest = {name: value for name, value in body.items() if name not in LLAMAINDEX_OWN}
+    if rest.get("temperature", LLAMAINDEX_HOTTEST + 1) <= LLAMAINDEX_HOTTEST:
+        yield f"    temperature={rest.pop('temperature')!r},"
+    yield "    additional_kwargs=dict("
+    if "temperature" not in body:
+        yield "        temperature=omit,  # it would send one of its own"
+    yield from (f"    {line}" for line in _arguments(rest, OPENAI_CHAT))
+    yield "    ),"
+
+
+def _javascript_reading(body: Body) -> Iterator[str]:
+    choice = "choices[0]"
+    if not body.get("stream"):
+        yield f"console.log((await answer.json()).{choice}.{'message.content' if _is_chat(body) else 'text'});"
+        return
+    text = f"{choice}?.{'delta.content' if _is_chat(body) else 'text'}"
+    yield f"""
+const write = (text) => (globalThis.process ? process.stdout.write(text) : console.log(text));
+const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+let rest = "";
+for (let part = await reader.read(); !part.done; part = await reader.read()) {{
+  const lines = (rest + part.value).split("\\n");
+  rest = lines.pop();
+  for (const line of lines) {{
+    const data = line.startsWith("data: ") ? line.slice(6).trim() : "[DONE]";
+    if (data !== "[DONE]") write(JSON.parse(data).{text} ?? "");
+  }}
+}}"""
 
 
 def _literal(value: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.snippets import curl, langchain, portable, python_openai, snippets
+from engine.snippets import (
+    FORMS,
+    curl,
+    javascript,
+    langchain,
+    llamaindex,
+    portable,
+    powershell,
+    python_openai,
+    snippets,
+)
 
 KEY = "sk-marked-key"
 MESSAGE = {"role": "assistant", "content": "Thursday, naïve"}
@@ -41,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.path.startswith("/v1/"):
+            self.send_error(404, "no such route")
+            return
         self.server.received.append((self.path, self.headers.get("Authorization"), body))  # type: ignore[attr-defined]
         streamed = body.get("stream")
         chunks = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in (DELTA, USAGE))
@@ -192,11 +207,113 @@ def test_langchain_sends_the_body(
     assert printed == ("Thurs" if stream else "Thursday, naïve\n")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("content", ["hi", NASTY])
+@pytest.mark.parametrize("more", [{}, {"top_k": 40, "stop": ["x"], "seed": 1}, {"temperature": 3.5}])
+def test_llamaindex_sends_the_body(
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    stream: bool,
+    more: dict[str, Any],
+) -> None:
+    body = {
+        **SHEET,
+        **more,
+        "stream": stream,
+        "messages": [{"role": "system", "content": content}, SHEET["messages"][1]],
+    }
+    if stream:
+        body["stream_options"] = {"include_usage": True}
+    program = llamaindex(body, recorder.address, "K")
+    assert program is not None
+    printed = run_python(program, monkeypatch, capsys)
+    path, key, received = recorder.received[-1]
+    assert (path, key) == ("/v1/chat/completions", f"Bearer {KEY}")
+    assert {"stream": False, **received} == body
+    assert printed == ("Thurs" if stream else "Thursday, naïve\n")
+
+
+def test_llamaindex_adds_no_temperature(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
+    program = llamaindex(body, recorder.address, None)
+    assert program is not None
+    run_python(program, monkeypatch, capsys)
+    assert {"stream": False, **recorder.received[-1][2]} == body
+
+
+def test_llamaindex_has_no_form_for_what_it_would_rewrite() -> None:
+    assert llamaindex({"model": "m", "prompt": "hi"}, "http://127.0.0.1/v1", None) is None
+    parts = [{"role": "user", "content": "hi", "name": "me"}]
+    assert llamaindex({"model": "m", "messages": parts}, "http://127.0.0.1/v1", None) is None
+
+
+def run_node(script: str) -> str:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine")
+    environment = {"PATH": os.environ["PATH"], "K": KEY}
+    command = [node, "--input-type=module", "-"]
+    done = subprocess.run(command, input=script.encode(), capture_output=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("content", ["hi", NASTY, "\ud83d"])
+def test_fetch_sends_the_body(recorder: Recorder, content: str, stream: bool) -> None:
+    body = {**SHEET, "stop": ["x"], "stream": stream, "messages": [{"role": "user", "content": content}]}
+    printed = run_node(javascript(body, recorder.address, "K"))
+    assert recorder.received[-1] == ("/v1/chat/completions", f"Bearer {KEY}", body)
+    assert printed == ("Thurs" if stream else "Thursday, naïve\n")
+
+
+def test_fetch_completes_a_raw_prompt(recorder: Recorder) -> None:
+    body = {"model": "m", "prompt": NASTY, "max_tokens": 5, "stream": False}
+    assert run_node(javascript(body, recorder.address, None)) == "Thursday\n"
+    assert recorder.received[-1] == ("/v1/completions", None, body)
+
+
+def test_fetch_says_what_the_server_says(recorder: Recorder) -> None:
+    script = javascript(SHEET, recorder.address.replace("/v1", "/nothing"), None)
+    with pytest.raises(AssertionError, match="no such route"):
+        run_node(script)
+
+
+@pytest.mark.parametrize("content", ["hi", NASTY, "'@\n'@ \u2019@ $(Get-Date)"])
+def test_powershell_text_holds_the_body_as_it_is(content: str) -> None:
+    body = {**SHEET, "stream": True, "stream_options": {}, "messages": [{"role": "user", "content": content}]}
+    script = powershell(body, "http://127.0.0.1:1/it's", "K")
+    start, _, rest = script.partition("\n")
+    here, end, command = rest.partition("\n'@\n")
+    assert (start, end) == ("$body = @'", "\n'@\n")
+    assert not [line for line in here.splitlines() if line.startswith(("'@", "\u2019@"))]
+    assert json.loads(here) == {**SHEET, "stream": False, "messages": body["messages"]}
+    assert "-Uri 'http://127.0.0.1:1/it''s/chat/completions'" in command
+    assert 'Authorization = "Bearer $env:K"' in command
+
+
+@pytest.mark.skipif(shutil.which("pwsh") is None, reason="no PowerShell on this machine")
+@pytest.mark.parametrize("content", ["hi", NASTY])
+def test_powershell_sends_the_body(recorder: Recorder, content: str) -> None:
+    body = {**SHEET, "messages": [{"role": "user", "content": content}]}
+    command = ["pwsh", "-NoProfile", "-Command", powershell(body, recorder.address, "K")]
+    done = subprocess.run(command, capture_output=True, timeout=120, env={**os.environ, "K": KEY})
+    assert done.returncode == 0, done.stderr.decode()
+    assert recorder.received[-1] == ("/v1/chat/completions", f"Bearer {KEY}", body)
+    assert done.stdout.decode() == "Thursday, naïve\n"
+
+
 def test_no_snippet_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K", KEY)
     made = snippets(SHEET, "http://127.0.0.1/v1", "K")
     assert KEY not in repr(made)
     assert "$K" in made.curl
+    assert [form.name for form in made.forms()] == list(FORMS)
+    assert all(form.text for form in made.forms())
 
 
 def test_portable_leaves_out_what_only_we_read() -> None:
