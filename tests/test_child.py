@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine import child
+from tests.patience import SOON_S
 
 PARENT = """
 import sys, threading, time
@@ -43,7 +44,7 @@ def test_a_child_dies_with_a_parent_that_is_killed() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert gone(pid, 2)
+    assert gone(pid, SOON_S)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups are a thing of POSIX")
@@ -52,8 +53,8 @@ def test_kill_takes_the_children_of_the_child_along() -> None:
     assert process.stdout and process.stdin and process.stderr
     grandchild = int(process.stdout.readline())
     child.kill(process)
-    assert process.wait(1) == -9
-    assert gone(grandchild, 1)
+    assert process.wait(SOON_S) == -9
+    assert gone(grandchild, SOON_S)
     child.kill(process)  # a second time does nothing
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
@@ -64,6 +65,6 @@ def test_closing_its_standard_input_ends_the_child(tmp_path: Path) -> None:
     assert process.stdout and process.stdin and process.stderr
     process.stdout.readline()
     process.stdin.close()
-    assert process.wait(2) == 0
+    assert process.wait(SOON_S) == 0
     for pipe in (process.stdout, process.stderr):
         pipe.close()

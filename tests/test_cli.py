@@ -21,6 +21,7 @@ from engine.cli.sentences import SENTENCES, sentence
 from engine.cli.trace import budget
 from engine.errors import PromptTooLong, StreamCut, Unreachable, all_codes
 from engine.params import PARAMS
+from tests.patience import SOON_S
 
 ROOT = Path(__file__).parents[1]
 ECHO = ("--model", "echo")
@@ -69,9 +70,23 @@ def best_time(*arguments: str) -> float:
     return min(once() for _ in range(3))
 
 
-def test_help_and_models_are_quick() -> None:
-    assert best_time("--help") < 0.6
-    assert best_time("models") < 1.5
+@pytest.mark.parametrize("verb", ["--help", "models"])
+def test_help_and_models_are_quick(verb: str) -> None:
+    assert best_time(verb) < SOON_S  # `bench start` holds them to 0.6 s and 1.5 s
+
+
+HEAVY = {"sqlalchemy", "httpx", "openai", "langchain_openai", "tiktoken", "numpy", "xllamacpp", "llama_cpp"}
+
+
+@pytest.mark.parametrize(("verb", "also"), [("--help", {"pydantic", "psutil"}), ("models", set())])
+def test_help_and_models_import_little(verb: str, also: set[str]) -> None:
+    code = (
+        f"import contextlib, sys; from engine.cli import main\nwith contextlib.suppress(SystemExit): main([{verb!r}])"
+    )
+    code += "\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
+    imported = set(done.stderr.decode().split())
+    assert "engine.cli" in imported and not imported & (HEAVY | also)
 
 
 def test_an_answer_goes_to_stdout_and_nothing_to_stderr() -> None:
@@ -95,14 +110,14 @@ def test_bad_input_is_two_and_backend_failure_three() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to another process on Windows")
 def test_ctrl_c_ends_the_answer() -> None:
-    question = orders(answer="word " * 200, delay=0.05)
+    question = orders(answer="word " * 200, delay=0.3)
     running = subprocess.Popen(
         command("chat", question, *ECHO), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
     assert running.stdout is not None
     first = running.stdout.read(4)  # it is under way
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=10)
+    out, err = running.communicate(timeout=60)
     assert (running.returncode, first, err) == (130, b"word", b"")
     assert len(out) < 900 and out.endswith(b"\n")
 
@@ -121,14 +136,14 @@ def test_ctrl_c_leaves_whole_json(run: Run) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="no broken pipes of this kind on Windows")
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    question = orders(answer="word " * 100, delay=0.01)
+    question = orders(answer="word " * 200, delay=0.3)
     running = subprocess.Popen(
         command("chat", question, *ECHO), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
     assert running.stdout is not None and running.stderr is not None
     running.stdout.read(4)
     running.stdout.close()
-    assert running.wait(10) == 141
+    assert running.wait(60) == 141
     assert running.stderr.read() == b""
     running.stderr.close()
 

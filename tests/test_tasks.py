@@ -12,6 +12,7 @@ import pytest
 
 from engine.errors import BadInput, JobFailed, PromptTooLong
 from engine.tasks import Progress, TaskRun, run
+from tests.patience import SOON_S
 from tests.test_child import gone
 
 
@@ -61,7 +62,7 @@ def test_only_names_of_functions_are_tasks(name: str) -> None:
         TaskRun(name, {})
 
 
-def test_cancel_ends_all_its_processes_within_a_second(tmp_path: Path) -> None:
+def test_cancel_ends_all_its_processes_at_once(tmp_path: Path) -> None:
     work = TaskRun("tests.standins.tasks:sleep", {"scratch": str(tmp_path / "pid")})
     seen: list[Progress] = []
     thread = threading.Thread(target=lambda: seen.extend(work))
@@ -73,9 +74,9 @@ def test_cancel_ends_all_its_processes_within_a_second(tmp_path: Path) -> None:
     began = time.monotonic()
     work.cancel()
     thread.join()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON_S
     assert work.result is None
-    assert gone(grandchild, 1)
+    assert gone(grandchild, SOON_S)
 
 
 def test_cancelled_before_it_began_it_starts_nothing() -> None:

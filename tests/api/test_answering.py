@@ -213,11 +213,21 @@ def test_waiting_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "PING_EVERY_S", 0.01)
     pings: list[int] = []
 
-    async def ping() -> None:
-        pings.append(1)
+    async def run() -> str:
+        enough = asyncio.Event()
 
-    assert asyncio.run(local._pinged(asyncio.sleep(0.1, "done"), ping)) == "done"
-    assert len(pings) >= 3
+        async def ping() -> None:
+            pings.append(1)
+            if len(pings) == 3:
+                enough.set()
+
+        async def work() -> str:
+            await enough.wait()
+            return "done"
+
+        return await local._pinged(work(), ping)
+
+    assert asyncio.run(run()) == "done" and len(pings) >= 3
 
 
 def test_errors_keep_their_numbers_through_both_shapes() -> None:

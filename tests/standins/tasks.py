@@ -72,13 +72,15 @@ def mark(path: str, word: str) -> Iterator[Progress]:
     yield Progress(1, 1)
 
 
-def overlap(folder: str) -> Iterator[Progress]:
-    """How many others ran at the same time, seen over half a second."""
+def overlap(folder: str, others: int = 0) -> Iterator[Progress]:
+    """How many ran at the same time, seen over half a second, or until so many others came, a minute at most."""
     mine = Path(folder) / str(os.getpid())
     mine.touch()
     most: Any = 0
-    for _ in range(10):
+    for turn in range(1200 if others else 10):
         most = max(most, len(list(Path(folder).iterdir())))
+        if others and turn >= 10 and most > others:
+            break
         time.sleep(0.05)
     mine.unlink()
     yield Progress(1, 1)
