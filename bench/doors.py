@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What came back: seconds from the question to the first text and to the end, the text, the error if any."""
+    """What came back: seconds from the question to the first text and to the last, the text, the error if any."""
 
     first: float | None = None
     total: float = 0.0
@@ -41,13 +41,14 @@ class Answer:
 
     def take(self, text: str) -> None:
         """Note more text, now."""
-        if text and self.first is None:
-            self.first = time.perf_counter() - self.started
+        if text:
+            self.total = time.perf_counter() - self.started
+            self.first = self.first or self.total
         self.text += text
 
     def end(self) -> Answer:
-        """Note the end, now."""
-        self.total = time.perf_counter() - self.started
+        """The answer; one without a text lasted until now."""
+        self.total = self.total or time.perf_counter() - self.started
         return self
 
 

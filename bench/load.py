@@ -66,10 +66,12 @@ def level(
 ) -> Level:
     """`users` people ask at once, each their own question; tokens are counted in the texts by the model's tokenizer."""
     cpu = _cpu_seconds(watched)
-    started = time.perf_counter()
+    began = time.perf_counter()
     answers = together([(door, asked(number)) for number in range(users)])
-    wall = time.perf_counter() - started
+    watched_for = time.perf_counter() - began
     used = None if cpu is None else (_cpu_seconds(watched) or 0) - cpu
+    # from the first question to the last text: opening a page before and drawing what stands under it are not the answer
+    wall = max(answer.started + answer.total for answer in answers) - min(answer.started for answer in answers)
     good = [answer for answer in answers if not answer.error and answer.first is not None]
     firsts = [answer.first for answer in good if answer.first is not None]
     return Level(
@@ -79,7 +81,7 @@ def level(
         first_median_s=statistics.median(firsts) if firsts else None,
         first_max_s=max(firsts, default=None),
         slowest_over_fastest=max(a.total for a in good) / min(a.total for a in good) if good else None,
-        cpu_share=None if used is None else used / wall / (psutil.cpu_count() or 1),
+        cpu_share=None if used is None else used / watched_for / (psutil.cpu_count() or 1),
         errors=tuple(answer.error for answer in answers if answer.error),
     )
 
