@@ -62,14 +62,15 @@ class Model:
         virtual_window: int | None = None,
         interactive: bool = True,
         extra: Mapping[str, Any] | None = None,
+        window: Mapping[str, Any] | None = None,
     ) -> Generation:
         """A Generation that has begun; its seed is a number, drawn when `params` has none.
 
         `raw` is a prompt without template, `virtual_window` a smaller window in tokens, `interactive` False lets
-        persons pass.
+        persons pass; `window` is the record of a plan of engine.window, which goes into the trace.
         """
         request = self.request(messages, params, owner=owner, raw=raw, virtual_window=virtual_window,
-                               interactive=interactive, extra=extra)  # fmt: skip
+                               interactive=interactive, extra=extra, window=window)  # fmt: skip
         return Generation(self.backend, request, model=self.card.id, record=self._record)
 
     def answer(self, messages: Iterable[Message], params: Params | None = None, **options: Any) -> Result:

@@ -86,7 +86,8 @@ class TraceLine:
 
 @dataclass(frozen=True)
 class Trace(TraceLine):
-    """A whole trace: `request` is the body as sent, `prompt` the text after the template where the backend could tell.
+    """A whole trace: `request` is the body as sent, `prompt` the text after the template where the backend could tell,
+    `window` what was left out to fit (engine.window), None where nobody planned.
 
     `response` has `text`, and `reasoning`, `tool_calls`, `error`, `server` where there were any; `cut` names the bodies
     that were too long to be kept whole.
@@ -95,6 +96,7 @@ class Trace(TraceLine):
     request: Any
     prompt: str | None
     response: Any
+    window: Any
     cut: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,11 +228,12 @@ def _keep_newest(connection: Connection, share: int) -> int:
 def _bodies(
     request: Request, report: Report | None, result: Result, body: Mapping[str, Any], secrets: Collection[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The three bodies without secrets and bounded, and the names of those that were cut."""
+    """The four bodies without secrets and bounded, and the names of those that were cut."""
     whole = {
         "request": body,
         "prompt": (report.prompt if report else None) or request.raw,
         "response": _response(report, result),
+        "window": None if request.window is None else dict(request.window),
     }
     clean = {name: redact(value, secrets) for name, value in whole.items()}
     bodies = {name: bounded(value) for name, value in clean.items()}

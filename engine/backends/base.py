@@ -16,7 +16,7 @@ class Request:
     """One generation as asked: `raw` is a prompt that bypasses the template, `extra` goes into the body as it is.
 
     `owner` is the random id of a person, never a name; `virtual_window` is a smaller window in tokens that the engine
-    enforces.
+    enforces; `window` is the record of what was left out to fit (engine.window), for the trace.
     """
 
     messages: tuple[Message, ...]
@@ -26,6 +26,7 @@ class Request:
     extra: Mapping[str, Any] = field(default_factory=dict)
     virtual_window: int | None = None
     interactive: bool = True
+    window: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
