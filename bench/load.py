@@ -70,7 +70,7 @@ def level(
     answers = together([(door, asked(number)) for number in range(users)])
     watched_for = time.perf_counter() - began
     used = None if cpu is None else (_cpu_seconds(watched) or 0) - cpu
-    # from the first question to the last text: opening a page before and drawing what stands under it are not the answer
+    # from the first question to the last text: neither the opening of a page nor what is drawn under the answer
     wall = max(answer.started + answer.total for answer in answers) - min(answer.started for answer in answers)
     good = [answer for answer in answers if not answer.error and answer.first is not None]
     firsts = [answer.first for answer in good if answer.first is not None]
