@@ -254,9 +254,11 @@ class ModelState:
 class Rendered:
     """What really goes into the model: the prompt text after the template, its token ids and their pieces.
 
-    A piece that is not valid UTF-8 by itself is given as a list of byte values, as llama.cpp does.
+    A piece that is not valid UTF-8 by itself is given as a list of byte values, as llama.cpp does. `specials` are the
+    ids among them that no ordinary text has, such as the signs of the template.
     """
 
     prompt: str
     tokens: tuple[int, ...]
     pieces: tuple[str | tuple[int, ...], ...] = ()
+    specials: frozenset[int] = frozenset()

@@ -7,6 +7,7 @@ without a model.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ class Echo:
     name = "echo"
     capabilities: frozenset[Capability] = frozenset(
         {"exact_prompt", "exact_count", "prompt_progress", "timings", "cancel", "tools", "reasoning", "raw_completion"}
+        | {"logprobs"}
     )
 
     def __init__(self, delay: float = 0.0, window: int = WINDOW) -> None:
@@ -83,7 +85,8 @@ class Echo:
             yield ReasoningDelta(orders.reasoning)
         plan = _plan(request, orders, window - read)
         started = time.monotonic()
-        yield from self._write(plan, orders, control)
+        scored = bool(request.extra.get("logprobs"))
+        yield from self._write(plan, orders, control, scored)
         if plan.tool:
             yield ToolCall("call_echo", plan.tool, json.dumps({"text": "".join(plan.pieces)}))
         if not control.stopped:
@@ -113,14 +116,14 @@ class Echo:
     def close(self) -> None:
         """Nothing to give back."""
 
-    def _write(self, plan: _Plan, orders: Orders, control: Control) -> Iterator[Event]:
+    def _write(self, plan: _Plan, orders: Orders, control: Control, scored: bool) -> Iterator[Event]:
         delay = self._delay if orders.delay is None else orders.delay
         for written, piece in enumerate(plan.pieces):
             if written == orders.fail_after:
                 raise ServerFailed("echo was told to fail", status=500)
             if control.wait(delay):
                 return
-            yield TextDelta(piece)
+            yield TextDelta(piece, (_logprobs(piece),) if scored else ())
 
     def _report(self, plan: _Plan, request: Request, read: int, seconds: float) -> Report:
         written = len(plan.pieces)
@@ -158,6 +161,13 @@ def _plan(request: Request, orders: Orders, room: int) -> _Plan:
     allowed = max(1, room if limit < 0 else min(limit, room))
     cut = len(pieces) > allowed or (len(pieces) == allowed == room)
     return _Plan(pieces[:allowed], None if cut else stop, cut, orders.tool)
+
+
+def _logprobs(piece: str) -> dict[str, Any]:
+    """Half for a word as it comes, a quarter each for it in capitals and for nothing: numbers to try a page with."""
+    likely = {piece: 0.5, piece.upper() if piece != piece.upper() else piece.lower() + "?": 0.25, "": 0.25}
+    top = [{"token": text, "bytes": list(text.encode()), "logprob": math.log(value)} for text, value in likely.items()]
+    return {**top[0], "top_logprobs": top}
 
 
 def _question(request: Request) -> str:

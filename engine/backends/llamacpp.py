@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from engine.runtime.load import LoadParams
 
 ADMISSION_POLL_S = 0.2
+SPECIALS_MAX = 64  # a text full of such words must not become as many requests
+_SPECIAL_LOOK = re.compile(r"\s?[<\[].+[>\]]", re.DOTALL)
 
 # The chat route says only "stop"; these three fields of its debugging block tell a stop string from an end of turn.
 # The block comes once, with the last batch of chunks (server-task.cpp: to_json_oaicompat_chat_stream).
@@ -76,6 +79,7 @@ class LlamaCpp:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._special: dict[int, bool] = {}  # of the tokens that look so; the model's file does not change
 
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         """Loading, place in the queue, prompt progress, then the answer and its Report."""
@@ -95,7 +99,7 @@ class LlamaCpp:
         fields = {"cache_prompt": True, **request.params.to_llamacpp(), **request.extra, "stream": True}
         fields["return_progress"] = True
         if request.raw is not None:
-            return {"prompt": request.raw, "return_tokens": True, **fields}
+            return {"prompt": request.raw, "return_tokens": True, **_raw_logprobs(fields)}
         messages = [message.to_dict() for message in request.messages]
         return {"messages": messages, **fields, "stream_options": {"include_usage": True}, **WHY_IT_ENDED}
 
@@ -109,6 +113,7 @@ class LlamaCpp:
             prompt,
             tuple(entry["id"] for entry in tokens),
             tuple(tuple(piece) if isinstance(piece, list) else piece for piece in pieces),
+            frozenset(self._specials(server, tokens)),
         )
 
     def count(self, request: Request) -> int:
@@ -122,6 +127,17 @@ class LlamaCpp:
 
     def close(self) -> None:
         """Nothing: connections belong to the runtime."""
+
+    def _specials(self, server: LlamaServer, tokens: list[Any]) -> Iterator[int]:
+        """The special ones: as ordinary text their piece would be other tokens. Asked once for each."""
+        pieces = {entry["id"]: entry["piece"] for entry in tokens if isinstance(entry["piece"], str)}
+        looks = [(token, piece) for token, piece in pieces.items() if _SPECIAL_LOOK.fullmatch(piece)]
+        for token, piece in looks[:SPECIALS_MAX]:
+            if token not in self._special:
+                body = {"content": piece, "add_special": False, "parse_special": False}
+                self._special[token] = server.post("/tokenize", body)["tokens"] != [token]
+            if self._special[token]:
+                yield token
 
     def _loaded(self) -> LlamaServer:
         for _ in self._runtime.ready():
@@ -150,6 +166,12 @@ class LlamaCpp:
         if not control.stopped:
             yield from answer.tools.calls()
             yield answer.report(prompt, window, self._runtime.load)
+
+
+def _raw_logprobs(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with OpenAI's two words for token probabilities as the raw route says them."""
+    left = {name: value for name, value in fields.items() if name not in ("logprobs", "top_logprobs")}
+    return {**left, "n_probs": max(1, fields.get("top_logprobs", 1))} if fields.get("logprobs") else left
 
 
 def _prompt(server: LlamaServer, request: Request, body: Mapping[str, Any], control: Control | None = None) -> str:
@@ -219,15 +241,13 @@ class _ChatAnswer:
         if choices:
             choice = choices[0]
             delta = choice["delta"]
-            if "logprobs" in choice:
-                self.deltas += 1
-                yield TextDelta(delta.get("content") or "", tuple(choice["logprobs"]["content"]))
-            elif text := delta.get("content"):
-                self.deltas += 1
-                yield TextDelta(text)
-            elif thought := delta.get("reasoning_content"):
-                self.deltas += 1
+            text, thought = delta.get("content") or "", delta.get("reasoning_content")
+            logprobs = (choice.get("logprobs") or {}).get("content") or ()
+            self.deltas += bool(text or thought or logprobs)
+            if thought:  # its tokens are not the answer's
                 yield ReasoningDelta(thought)
+            if text or (logprobs and not thought):
+                yield TextDelta(text, tuple(logprobs))
             if "tool_calls" in delta:
                 self.tools.take(delta["tool_calls"])
             if choice["finish_reason"]:
