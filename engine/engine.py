@@ -16,7 +16,9 @@ from engine.types import Capability, Message, ModelState, Rendered, Result
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog, Endpoint, ModelCard
+    from engine.chats import Chats
     from engine.jobs import JobQueue
+    from engine.library import Library
     from engine.people import People
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
@@ -167,6 +169,23 @@ class Engine:
         from engine.values import Values
 
         return Values(self.store)
+
+    @_part
+    def chats(self) -> Chats:
+        """Conversations. The one that serves marks first what was being written when it ended last."""
+        from engine.chats import Chats
+
+        chats = Chats(self.store)
+        if self.serve:
+            chats.recover()
+        return chats
+
+    @_part
+    def library(self) -> Library:
+        """Presets and prompts of persons."""
+        from engine.library import Library
+
+        return Library(self.store)
 
     @_part
     def catalog(self) -> Catalog:
