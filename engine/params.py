@@ -5,6 +5,7 @@ Knows no widget.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from engine.errors import BadParameter
 
 Kind = Literal["float", "int", "choice", "lines", "text"]
-Group = Literal["basic", "sampling", "penalties", "output"]
+Group = Literal["basic", "sampling", "penalties", "chain", "output"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Param:
     sentence.
 
     `default` None means "leave it to the backend"; `openai` is the field's name on OpenAI-style routes, None where they
-    have none.
+    have none. A `rare` one is sent only when it differs from its default, which is the server's own; `choices` of kind
+    "lines" are the words that a line may be.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Param:
     group: Group = "sampling"
     choices: tuple[str, ...] = ()
     openai: str | None = None
+    rare: bool = False
 
     @property
     def help_key(self) -> str:
@@ -49,6 +52,8 @@ class Param:
         """What it takes, in English, such as "a number from 0 to 2"."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
+        if self.choices:
+            return "some of " + ", ".join(self.choices) + ", each once"
         if self.kind in ("lines", "text"):
             return "text"
         number = "a number" if self.kind == "float" else "a whole number"
@@ -69,10 +74,19 @@ class Param:
                 high=self.high,
             ) from error
 
+    def sent(self, value: Any) -> bool:
+        """Whether a body names it: not where it is left to the backend, nor a rare one at its default."""
+        return value is not None and value != () and not (self.rare and value == self.default)
+
+    def _words(self, value: Any) -> tuple[str, ...]:
+        words = tuple(word for line in _lines(value) for word in re.split(r"[\s,;]+", line) if word)
+        if len(set(words)) < len(words) or not set(words) <= set(self.choices):
+            raise ValueError(value)
+        return words
+
     def _converted(self, value: Any) -> Any:
         if self.kind == "lines":
-            lines = value.splitlines() if isinstance(value, str) else value
-            return tuple(str(line) for line in lines if str(line))
+            return self._words(value) if self.choices else _lines(value)
         if self.kind == "text":
             return str(value)
         if self.kind == "choice":
@@ -92,6 +106,9 @@ class Param:
         return number
 
 
+# In llama.cpp's own order, which is its default
+SAMPLERS = ("penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature")
+
 # Defaults are llama.cpp's (tools/server/README.md), except temperature 0.7 of the course sheet and a bounded answer.
 PARAMS: tuple[Param, ...] = (
     Param("temperature", "float", 0.7, 0.0, 2.0, 0.05, "basic", openai="temperature"),
@@ -101,10 +118,23 @@ PARAMS: tuple[Param, ...] = (
     Param("top_p", "float", 0.95, 0.0, 1.0, 0.01, "sampling", openai="top_p"),
     Param("min_p", "float", 0.05, 0.0, 1.0, 0.01, "sampling"),
     Param("typical_p", "float", 1.0, 0.0, 1.0, 0.01, "sampling"),
+    Param("top_n_sigma", "float", -1.0, -1.0, 10.0, 0.1, "sampling", rare=True),
+    Param("xtc_probability", "float", 0.0, 0.0, 1.0, 0.01, "sampling", rare=True),
+    Param("xtc_threshold", "float", 0.1, 0.0, 1.0, 0.01, "sampling", rare=True),
     Param("repeat_penalty", "float", 1.0, 0.5, 2.0, 0.01, "penalties"),
-    Param("repeat_last_n", "int", 64, -1, 131072, 1, "penalties"),
+    Param("repeat_last_n", "int", 64, 0, 131072, 1, "penalties"),
     Param("presence_penalty", "float", 0.0, -2.0, 2.0, 0.1, "penalties", openai="presence_penalty"),
     Param("frequency_penalty", "float", 0.0, -2.0, 2.0, 0.1, "penalties", openai="frequency_penalty"),
+    Param("dry_multiplier", "float", 0.0, 0.0, 5.0, 0.05, "penalties", rare=True),
+    Param("dry_base", "float", 1.75, 1.0, 4.0, 0.05, "penalties", rare=True),
+    Param("dry_allowed_length", "int", 2, 0, 100, 1, "penalties", rare=True),
+    Param("dry_penalty_last_n", "int", 64, 0, 131072, 1, "penalties", rare=True),
+    Param("dynatemp_range", "float", 0.0, 0.0, 2.0, 0.05, "chain", rare=True),
+    Param("dynatemp_exponent", "float", 1.0, 0.0, 5.0, 0.1, "chain", rare=True),
+    Param("mirostat", "int", 0, 0, 2, 1, "chain", rare=True),
+    Param("mirostat_tau", "float", 5.0, 0.0, 20.0, 0.1, "chain", rare=True),
+    Param("mirostat_eta", "float", 0.1, 0.0, 1.0, 0.01, "chain", rare=True),
+    Param("samplers", "lines", (), group="chain", choices=SAMPLERS, rare=True),
     Param("stop", "lines", (), group="output", openai="stop"),
 )
 BY_NAME: Mapping[str, Param] = {param.name: param for param in PARAMS}
@@ -158,19 +188,24 @@ class Params(Mapping[str, Any]):
         return {name: value for name, value in self._values.items() if value != BY_NAME[name].default}
 
     def to_llamacpp(self) -> dict[str, Any]:
-        """The request fields of llama.cpp's server; absent where the value is None or empty."""
-        return {name: _plain(value) for name, value in self._values.items() if value is not None and value != ()}
+        """The request fields of llama.cpp's server; absent where the server's own default is meant."""
+        return {name: _plain(value) for name, value in self._values.items() if BY_NAME[name].sent(value)}
 
     def to_openai(self) -> dict[str, Any]:
         """The request fields that every OpenAI-style route knows; `max_tokens` -1 (no limit) is left out."""
         fields = {
             param.openai: _plain(self._values[param.name])
             for param in PARAMS
-            if param.openai and self._values[param.name] not in (None, ())
+            if param.openai and param.sent(self._values[param.name])
         }
         if fields.get("max_tokens") == -1:
             del fields["max_tokens"]
         return fields
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    lines = value.splitlines() if isinstance(value, str) else value
+    return tuple(str(line) for line in lines if str(line))
 
 
 def _plain(value: Any) -> Any:

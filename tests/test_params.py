@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadParameter
-from engine.params import BY_NAME, MAX_SEED, PARAMS, Params, random_seed
+from engine.params import BY_NAME, MAX_SEED, PARAMS, SAMPLERS, Params, random_seed
+from engine.runtime.client import LlamaServer
+from tests.standins.llama_server import BareServer
 
 NUMBERS = [param for param in PARAMS if param.kind in ("int", "float")]
 
@@ -61,6 +64,15 @@ def test_stop_strings() -> None:
         Params(stop=5)
 
 
+def test_the_order_of_the_samplers() -> None:
+    assert Params(samplers="top_k\n temperature\n")["samplers"] == ("top_k", "temperature")
+    assert Params(samplers="min_p; temperature").to_llamacpp()["samplers"] == ["min_p", "temperature"]
+    for wrong in ("top_k\ntop_k", "top_k\nnucleus", ["temp"], 7):
+        with pytest.raises(BadParameter) as refused:
+            Params(samplers=wrong)
+        assert refused.value.details["name"] == "samplers"
+
+
 def test_bodies_by_hand() -> None:
     params = Params(temperature=0, max_tokens=10, seed=3, stop=["x"], top_k=1)
     assert params.to_openai() == {
@@ -86,6 +98,50 @@ def test_what_is_not_set_is_not_sent() -> None:
     body = Params(max_tokens=-1).to_openai()
     assert not {"seed", "stop", "max_tokens"} & set(body)
     assert Params(max_tokens=-1).to_llamacpp()["max_tokens"] == -1
+
+
+def test_a_rare_one_is_sent_when_it_says_something() -> None:
+    assert not {"mirostat", "dry_multiplier", "samplers"} & set(Params().to_llamacpp())
+    assert Params(mirostat=2).to_llamacpp()["mirostat"] == 2
+    assert "mirostat" not in Params(mirostat=2).to_openai()
+
+
+@pytest.fixture
+def server(bare_llama: BareServer) -> Iterator[LlamaServer]:
+    """A client of the real server."""
+    client = LlamaServer(bare_llama.address, bare_llama.key)
+    yield client
+    client.close()
+
+
+def elsewhere(param: Any) -> Any:
+    """A value in the middle of its range, not the default."""
+    if param.name == "samplers":
+        return ["top_k", "temperature"]
+    if param.name == "stop":
+        return ["stop here"]
+    middle = (param.low + param.high) / 2 + param.step
+    return int(middle) if param.kind == "int" else round(middle, 6)
+
+
+@pytest.mark.model
+def test_llama_cpp_takes_each_one_and_says_so(server: LlamaServer) -> None:
+    for value in (elsewhere, lambda param: param.low, lambda param: param.high):
+        wanted = {param.name: value(param) for param in NUMBERS} | {"max_tokens": 1}
+        wanted |= {name: elsewhere(BY_NAME[name]) for name in ("samplers", "stop")}
+        told = server.post("/completion", {"prompt": "Hello", **Params(wanted).to_llamacpp()})["generation_settings"]
+        assert {name: told[name] for name in wanted} == {
+            name: pytest.approx(each) if isinstance(each, float) else each for name, each in wanted.items()
+        }
+
+
+@pytest.mark.model
+def test_what_is_not_sent_is_llama_cpps_default(server: LlamaServer) -> None:
+    told = server.get("/props")["default_generation_settings"]["params"]
+    assert tuple(told["samplers"]) == SAMPLERS
+    for param in PARAMS:
+        if param.rare and param.name != "samplers":
+            assert told[param.name] == pytest.approx(param.default), param.name
 
 
 def test_a_seed_is_drawn_once() -> None:

@@ -11,7 +11,7 @@ from apps.ui.i18n import Language, words
 from engine.params import PARAMS, Group, Param
 
 Widget = Literal["slider", "number", "choice", "lines", "text"]
-GROUPS: tuple[Group, ...] = ("basic", "sampling", "penalties", "output")
+GROUPS: tuple[Group, ...] = ("basic", "sampling", "penalties", "chain", "output")
 SLIDER_STEPS = 1000  # a finer range is typed, not dragged
 
 

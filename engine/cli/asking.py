@@ -33,7 +33,9 @@ def add_param_arguments(parser: argparse.ArgumentParser) -> None:
         flags = ["-n"] if param.name == "max_tokens" else []
         flags.append("--" + param.name.replace("_", "-"))
         default = "" if param.default in (None, ()) else f" (default {param.default})"
-        if param.kind == "lines":
+        if param.choices:
+            group.add_argument(*flags, dest=param.name, metavar="A;B", help=param.accepted)
+        elif param.kind == "lines":
             group.add_argument(
                 *flags, dest=param.name, action="append", metavar="TEXT", help="end the answer here; may be repeated"
             )
