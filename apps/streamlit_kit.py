@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from apps import host
@@ -32,6 +33,7 @@ from engine.person import Person
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+COLUMN = "page.column"
 USER, MODEL = ":material/person:", ":material/smart_toy:"  # who speaks in a chat
 
 
@@ -153,6 +155,12 @@ def write_address() -> None:
                 st.query_params[name] = text
 
 
+def column() -> DeltaGenerator:
+    """The page's own place in the left column, above the model; the column itself where a page runs alone."""
+    found: DeltaGenerator | None = st.session_state.get(COLUMN)
+    return found or st.sidebar
+
+
 @contextmanager
 def guard(ui: Ui) -> Iterator[None]:
     """Show an EngineError as two sentences; a defect of ours leaves its traceback in the log and one sentence here."""
@@ -172,13 +180,14 @@ def show_error(ui: Ui, error: EngineError) -> None:
 
 def _alert(ui: Ui, text: present.ErrorText) -> None:
     code = ui.t("error.ui.code", code=text.code)
-    st.error(f"**{_plain(text.what)}** {_plain(text.todo)}  \n:small[{code}]", icon=":material/error:")
+    st.error(f"**{plain(text.what)}** {plain(text.todo)}  \n:small[{code}]", icon=":material/error:")
     if text.details:
         with st.expander(ui.t("error.ui.details")):
             st.code(text.details, language="json")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text as Markdown that shows exactly its characters."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>$:#|~" else sign for sign in text)
 
 
@@ -213,7 +222,7 @@ def stream(ui: Ui, answer: Answer) -> None:
     reasoning, body = st.empty(), st.empty()
     for view in answer.views():
         if view.reasoning and not view.text:
-            reasoning.caption(_plain(view.reasoning))
+            reasoning.caption(plain(view.reasoning))
         if view.text:
             body.markdown(present.safe_markdown(view.text))
         elif answer.stopping:
@@ -235,7 +244,7 @@ def browser_watch() -> Callable[[], bool]:
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A table that can be read aloud and copied; it scrolls inside itself on a narrow screen."""
     titles = list(head)
-    lines = [titles, ["---"] * len(titles), *([_plain(cell) for cell in row] for row in rows)]
+    lines = [titles, ["---"] * len(titles), *([plain(cell) for cell in row] for row in rows)]
     st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 

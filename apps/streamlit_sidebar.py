@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from apps import host
-from apps.streamlit_kit import Ui, guard, known_card
+from apps.streamlit_kit import COLUMN, Ui, guard, known_card
 from apps.ui import present
 from apps.ui.controls import GROUPS, Control, control, controls
 from apps.ui.i18n import LANGUAGES
@@ -26,6 +26,7 @@ def sidebar(ui: Ui) -> None:
     with st.sidebar, guard(ui):
         if host.options().guarded:
             _me(ui)
+        st.session_state[COLUMN] = st.container()
         _model(ui)
         _parameters(ui)
         st.segmented_control(

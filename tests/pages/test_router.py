@@ -16,7 +16,7 @@ def test_the_first_page_is_the_chat_in_the_browsers_language(app: AppTest) -> No
     app.run()
     assert not app.exception and not app.error
     assert [title.value for title in app.title] == ["Chat"]
-    assert {row.key for row in app.slider} | {row.key for row in app.number_input} | {"stop"} == {
+    assert {row.key for row in app.slider} | {row.key for row in app.number_input} | {"stop", "samplers"} == {
         param.name for param in PARAMS
     }
 
