@@ -13,6 +13,7 @@ from engine import child
 from engine.models.bundled import bundled_file
 from engine.runtime.client import LlamaServer
 from engine.runtime.load import LoadParams
+from tests.patience import SOON_S
 
 KEY = "key-of-a-test"
 
@@ -44,7 +45,7 @@ def test_it_says_where_it_listens_and_ends_with_its_input() -> None:
     assert server.get("/props")["default_generation_settings"]["n_ctx"] == 256
     server.close()
     process.stdin.close()
-    assert process.wait(2) == 0
+    assert process.wait(SOON_S) == 0
     finish(process)
 
 
@@ -56,7 +57,7 @@ def test_it_says_what_is_wrong(load: dict[str, Any], code: str) -> None:
     process = child.start("engine.runtime.worker")
     told = answer(process, load)
     assert (told["state"], told["code"]) == ("failed", code)
-    assert process.wait(5) == 1
+    assert process.wait(SOON_S) == 1
     finish(process)
 
 

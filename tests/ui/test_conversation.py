@@ -43,7 +43,7 @@ def test_a_second_reader_goes_on_where_the_first_stopped() -> None:
 
 def test_stop_keeps_what_was_written() -> None:
     chat = Conversation()
-    answer = asked(chat, delay=0.02)
+    answer = asked(chat, delay=0.5)
     while not next(answer.views()).text:
         time.sleep(0.01)
     answer.stop()
@@ -73,7 +73,7 @@ def test_the_answer_ends_when_the_person_has_gone() -> None:
     started = time.monotonic()
     chat.finish(answer)
     assert chat.turns[0].result.outcome == "user_stopped"
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 15
 
 
 def test_an_error_before_the_first_word_gives_the_question_back() -> None:
