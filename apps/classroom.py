@@ -12,10 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 
 from itsdangerous import BadSignature, TimestampSigner
+
+from engine.errors import BadFile
 
 Role = Literal["student", "teacher"]
 
@@ -50,7 +53,7 @@ def grouped(code: str) -> str:
 
 class Classroom:
     """The codes and the signing key of one class, kept in a file that only its owner reads: after a restart the code
-    on the board still opens the door, for two days.
+    on the board still opens the door, for two days. Raises BadFile where that file cannot be read or written.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
@@ -103,11 +106,23 @@ class Classroom:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise self._refused(error) from error
         except ValueError:  # half written by a full disk: a new class is better than no start
             return {}
         return kept if isinstance(kept, dict) else {}
 
     def _write(self) -> None:
+        try:
+            self._replace()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> BadFile:
+        reason = error.strerror or str(error)
+        return BadFile(f"{self._path}: {reason}", path=str(self._path), reason=reason)
+
+    def _replace(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         data = json.dumps({**asdict(self.codes), "secret": self._secret, "created": self._created})
         part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
@@ -117,7 +132,10 @@ class Classroom:
 
 
 class Brake:
-    """At most `tries` failures per address in `seconds`; a whole class behind one address only counts its mistakes."""
+    """At most `tries` failures per address in `seconds`; a whole class behind one address only counts its mistakes.
+
+    In IPv6, where everybody has 2^64 addresses to guess from, per network of those.
+    """
 
     def __init__(self, tries: int = TRIES, seconds: float = TRIES_PER_S, now: Callable[[], float] = time.monotonic):
         self._tries, self._seconds, self._now = tries, seconds, now
@@ -125,17 +143,28 @@ class Brake:
 
     def wait(self, address: str) -> float:
         """Seconds until this address may try again; 0 means now."""
-        times = self._recent(address)
+        times = self._recent(source(address))
         return max(0.0, times[0] + self._seconds - self._now()) if len(times) >= self._tries else 0.0
 
     def failed(self, address: str) -> None:
         """Note a wrong code."""
         if len(self._failures) > 10_000:
             self._failures = {name: times for name in list(self._failures) if (times := self._recent(name))}
-        self._failures.setdefault(address, deque(maxlen=self._tries)).append(self._now())
+        self._failures.setdefault(source(address), deque(maxlen=self._tries)).append(self._now())
 
-    def _recent(self, address: str) -> deque[float]:
-        times = self._failures.get(address, deque())
+    def _recent(self, name: str) -> deque[float]:
+        times = self._failures.get(name, deque())
         while times and times[0] <= self._now() - self._seconds:
             times.popleft()
         return times
+
+
+def source(address: str) -> str:
+    """What one guesser has: an IPv4 address, the /64 network of an IPv6 one, whatever else it is as it is."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4 or found.ipv4_mapped:
+        return str(found if found.version == 4 else found.ipv4_mapped)
+    return str(ip_network((found, 64), strict=False))

@@ -22,6 +22,7 @@ from apps import host
 from apps.options import Options
 from apps.ui.i18n import Words, choose, words
 from engine import child
+from engine.errors import BadFile
 
 if TYPE_CHECKING:
     import uvicorn
@@ -46,6 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{refused}\n")
         return 1
     _settle(options)
+    try:
+        if options.guarded:
+            host.classroom()
+    except BadFile as error:
+        sys.stderr.write(f"{text.t('serve.class_file', **error.details)}\n")
+        return 1
     host.engine().runtimes  # noqa: B018 - its launcher keeps the priority of this moment
     child.step_back()
     with suppress(KeyboardInterrupt):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -68,3 +70,81 @@ def test_closing_its_standard_input_ends_the_child(tmp_path: Path) -> None:
     assert process.wait(SOON_S) == 0
     for pipe in (process.stdout, process.stderr):
         pipe.close()
+
+
+def test_a_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ["OPENAI_API_KEY", "REPLICATE_API_TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "AZURE_OPENAI_APIKEY",
+               "PGPASSWORD", "DB_PASSWORD", "mistral_api_key", "GOOGLE_APPLICATION_CREDENTIALS"]  # fmt: skip
+    needed = ["ATELIER_WINDOW", "LD_PRELOAD_X", "GLIBC_TUNABLES_X", "PYTHONUTF8", "KEYBOARD", "TOKENIZERS_PARALLELISM"]
+    for name in (*secrets, *needed):
+        monkeypatch.setenv(name, "1")
+    process = child.start("tests.standins.sleeper", environment={"OMP_NUM_THREADS": "1"})
+    assert process.stdout
+    process.stdout.readline()
+    given = psutil.Process(process.pid).environ()
+    assert not set(secrets) & set(given)
+    assert {*needed, "OMP_NUM_THREADS", "PATH", "HOME"} <= set(given)
+    end(process)
+
+
+LAUNCHED = """
+import os, sys, threading
+from engine import child
+launchers = []
+maker = threading.Thread(target=lambda: launchers.append(child.Launcher()))
+maker.start()
+maker.join()
+child.step_back()
+process = launchers[0].start("tests.standins.sleeper")
+process.stdout.readline()
+print(process.pid, os.getpriority(os.PRIO_PROCESS, process.pid), os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+sys.stdin.readline()
+launchers[0].close()
+print("closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def launching() -> Iterator[subprocess.Popen[str]]:
+    """A process that has made a launcher in a thread that is gone, stepped back, and started a child with it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHED], cwd=child.ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    yield process
+    end(process)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there do threads have priorities of their own")
+def test_a_launchers_child_goes_before_those_who_stepped_back(launching: subprocess.Popen[str]) -> None:
+    assert launching.stdout
+    pid, priority, parents = map(int, launching.stdout.readline().split())
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert (priority, parents) == (mine, max(mine, child.BEHIND_CHILDREN_NICE))
+    assert not gone(pid, 0.2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child ends with the process")
+def test_a_launchers_child_ends_with_it(launching: subprocess.Popen[str]) -> None:
+    assert launching.stdout and launching.stdin
+    pid = int(launching.stdout.readline().split()[0])
+    launching.stdin.write("\n")
+    launching.stdin.flush()
+    assert launching.stdout.readline() == "closed\n"
+    assert gone(pid, SOON_S)
+
+
+def test_a_launchers_child_dies_with_a_process_that_is_killed(launching: subprocess.Popen[str]) -> None:
+    assert launching.stdout
+    pid = int(launching.stdout.readline().split()[0])
+    launching.kill()
+    assert gone(pid, SOON_S)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill it and close its pipes."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()

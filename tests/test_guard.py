@@ -13,7 +13,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from apps import host
-from apps.classroom import COOKIE_LASTS_S, Brake, Classroom, grouped
+from apps.classroom import COOKIE_LASTS_S, Brake, Classroom, grouped, source
 from apps.guard import Doors, Guard, Hosts, bare, cookie_name, with_port, within
 from apps.host import PERSON_HEADER
 from apps.join import local_path
@@ -470,6 +470,27 @@ def test_the_brake_counts_failures_per_address() -> None:
     assert brake.wait("a") == 60 and brake.wait("b") == 0
     now[0] = 61
     assert brake.wait("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "guesser"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_who_guesses_from_a_network_of_his_own_is_one(address: str, guesser: str) -> None:
+    assert source(address) == guesser
+
+
+def test_the_brake_counts_a_whole_ipv6_network() -> None:
+    brake = Brake(tries=3, now=lambda: 0.0)
+    for last in range(3):
+        brake.failed(f"2001:db8::{last}")
+    assert brake.wait("2001:db8::ffff") > 0 and brake.wait("2001:db8:0:1::1") == 0
 
 
 def test_guessing_is_slowed_down() -> None:

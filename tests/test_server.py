@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from apps.announce import addresses, checks, lan_addresses, websocket_problem
-from apps.classroom import grouped
+from apps.classroom import Classroom, grouped
 from apps.options import LM_STUDIO_PORT, Options
 from apps.ui.i18n import words
+from engine.errors import BadFile
 from tests.standins.app_server import ROOT, AppServer, app_server, free_port, wait_for
 
 
@@ -152,6 +153,27 @@ def test_the_checks_warn_of_a_network_disk(isolation: Path, monkeypatch: pytest.
     found = [check for check in checks(Options(port=1), words("en")) if not check.good]
     host.engine.cache_clear()
     assert any("nfs4" in check.text and "ATELIER_HOME" in check.text for check in found)
+
+
+@pytest.mark.parametrize(("lang", "begin"), [("C.UTF-8", "The codes"), ("fr_FR.UTF-8", "Les codes")])
+def test_a_class_file_that_cannot_be_had_is_one_sentence(isolation: Path, lang: str, begin: str) -> None:
+    (isolation / "class.json").mkdir(parents=True)  # a file that belongs to somebody else is none to root
+    done = started("--class", "--port", str(free_port()), lang=lang)
+    assert done.returncode == 1 and done.stderr.startswith(begin) and done.stderr.count("\n") == 1
+    assert str(isolation / "class.json") in done.stderr and "ATELIER_HOME" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["read_text", "mkdir"])
+def test_a_class_file_of_somebody_else_is_a_bad_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, method, denied)
+    with pytest.raises(BadFile) as refused:
+        Classroom(tmp_path / "class.json")
+    assert refused.value.details == {"path": str(tmp_path / "class.json"), "reason": "Permission denied"}
 
 
 # --- options --------------------------------------------------------------------------------------------------------
