@@ -1,0 +1,61 @@
+"""The token strips as Gradio components. Knows Gradio, and nothing of conversations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from apps.ui import strips
+from apps.ui.i18n import Words
+from apps.ui.strips import Choice
+from engine.token_view import Piece, Scored
+
+# A constant template: Gradio never touches what is in it. The shadow root keeps Gradio's styles for prose out of it.
+_TEMPLATE = '<div class="host"></div>'
+_MOUNT = """
+const shadow = element.querySelector(".host").attachShadow({{ mode: "open" }});
+const look = document.createElement("style");
+look.textContent = {style};
+const root = document.createElement("div");
+root.className = "strips";
+shadow.append(look, root);
+{script}
+const draw = () => {function}(root, props.value, (choice) => trigger("choose", choice));
+draw();
+watch("value", draw);
+"""
+
+
+def token_strip(**options: Any) -> gr.HTML:
+    """A strip of a prompt's tokens; its value is what `tokens_value` gives, or None."""
+    return _html("tokenStrip", options)
+
+
+def scored_strip(**options: Any) -> gr.HTML:
+    """A strip of an answer's tokens; its value is what `scored_value` gives, or None. Its event `choose` calls a
+    function whose gr.EventData `choice_of` reads.
+    """
+    return _html("scoredStrip", options)
+
+
+def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:
+    """What a token strip shows; None, which empties it, for no pieces."""
+    return strips.token_data(pieces, words) if pieces else None
+
+
+def scored_value(scored: Sequence[Scored], words: Words, *, choosable: bool = True) -> dict[str, Any] | None:
+    """What a scored strip shows; None, which empties it, for no tokens."""
+    return strips.scored_data(scored, words, choosable=choosable) if scored else None
+
+
+def choice_of(event: gr.EventData, scored: Sequence[Scored]) -> Choice | None:
+    """What was clicked, if the strip offers it."""
+    return strips.choice_of(event._data, scored)
+
+
+def _html(function: str, options: dict[str, Any]) -> gr.HTML:
+    mount = _MOUNT.format(style=json.dumps(strips.style()), script=strips.script(), function=function)
+    return gr.HTML(html_template=_TEMPLATE, js_on_load=mount, apply_default_css=False, **options)

@@ -1,0 +1,59 @@
+"""The token strips as Streamlit components. Knows Streamlit, and nothing of conversations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from apps.ui import strips
+from apps.ui.i18n import Words
+from apps.ui.strips import Choice
+from engine.token_view import Piece, Scored
+
+_ROOT = '<div class="strips"></div>'
+_TOKENS = """
+export default ({ data, parentElement }) => tokenStrip(parentElement.querySelector(".strips"), data);
+"""
+_SCORED = """
+export default ({ data, parentElement, setTriggerValue }) =>
+  scoredStrip(parentElement.querySelector(".strips"), data, (choice) => setTriggerValue("chosen", choice));
+"""
+
+
+def token_strip(pieces: Sequence[Piece], words: Words, key: str) -> None:
+    """The prompt's tokens as boxes, each with its id."""
+    _component("atelier_tokens", _TOKENS)(data=strips.token_data(pieces, words), key=key)
+
+
+def scored_strip(
+    scored: Sequence[Scored],
+    words: Words,
+    key: str,
+    *,
+    choosable: bool = True,
+    on_choice: Callable[[], None] | None = None,
+) -> Choice | None:
+    """The alternative that was just clicked, once; the answer's tokens are coloured by their probability.
+
+    `on_choice` is called before the page runs again; `chosen(key, scored)` tells there what it is.
+    """
+    data = strips.scored_data(scored, words, choosable=choosable)
+    result = _component("atelier_scored", _SCORED)(data=data, key=key, on_chosen_change=on_choice or _nothing)
+    return strips.choice_of(result.get("chosen"), scored)
+
+
+def chosen(key: str, scored: Sequence[Scored]) -> Choice | None:
+    """What was clicked in the strip of that key; for its `on_choice`."""
+    return strips.choice_of((st.session_state.get(key) or {}).get("chosen"), scored)
+
+
+@functools.cache
+def _component(name: str, mount: str) -> Any:
+    return st.components.v2.component(name, html=_ROOT, css=strips.style(), js=strips.script() + mount)
+
+
+def _nothing() -> None:
+    """A trigger is in the result only where somebody listens."""
