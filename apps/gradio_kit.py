@@ -94,16 +94,23 @@ def header(ui: Ui, section: Section) -> None:
             elem_classes="atelier-header")  # fmt: skip
 
 
-def control(row: Control) -> gr.components.Component:
+def control(ui: Ui, row: Control) -> gr.components.Component:
     """One parameter as a widget with label, explanation and bounds."""
     shared: dict[str, Any] = {"label": row.label, "info": row.help, "value": row.value, "elem_id": f"param-{row.name}"}
     if row.kind == "slider":
         return gr.Slider(row.low, row.high, step=row.step, **shared)
+    if row.kind == "number" and row.value is None:  # an empty gr.Number becomes 0 in the browser
+        return gr.Textbox(placeholder=ui.t("sidebar.empty_seed"), lines=1, max_lines=1, **shared)
     if row.kind == "number":
         return gr.Number(minimum=row.low, maximum=row.high, precision=0 if row.whole else None, **shared)
     if row.kind == "choice":
         return gr.Dropdown(list(row.choices), **shared)
     return gr.Textbox(lines=2, **shared)
+
+
+def hint(text: str) -> str:
+    """A "?" that opens an explanation, for HTML; the `info` of a control becomes one by itself."""
+    return f'<details class="atelier-hint"><summary aria-label="?">?</summary><span>{_esc(text)}</span></details>'
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
         gr.HTML(_languages(ui), elem_classes="atelier-language")
     bar = Sidebar(ui, model, params, state)
     blocks.load(None, None, None, js=_FOLD.format(label=json.dumps(ui.t("gradio.column"))))
+    blocks.load(None, None, None, js=_HINTS)
     _keep_in_address(bar)
     _follow_state(bar, blocks)
     return bar
@@ -179,10 +187,10 @@ def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
         for group in GROUPS:
             inside = [row for row in rows if row.group == group]
             if group == "basic":
-                boxes |= {row.name: control(row) for row in inside}
+                boxes |= {row.name: control(ui, row) for row in inside}
             elif inside:
                 with gr.Accordion(ui.t(f"group.{group}"), open=False):
-                    boxes |= {row.name: control(row) for row in inside}
+                    boxes |= {row.name: control(ui, row) for row in inside}
         reset = gr.Button(ui.t("sidebar.reset_parameters"), size="sm")
     starts = [row.value for row in rows]
     ordered = [boxes[row.name] for row in rows]
@@ -194,6 +202,18 @@ def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
 _FOLD = """() => {{ const column = document.querySelector(".sidebar"), button = column?.querySelector(".toggle-button");
 button?.setAttribute("aria-label", {label});
 if (column?.classList.contains("open") && window.innerWidth < 768) button?.click(); }}"""
+# Gradio shows the explanation of a control at all times and allows no HTML in it: it folds into a "?".
+_HINTS = """() => { const toggle = (event) => { const hint = event.target.closest?.(".atelier-hint-info");
+  if (!hint || (event.type === "keydown" && event.key !== "Enter" && event.key !== " ")) return;
+  event.preventDefault(); hint.setAttribute("aria-expanded", hint.classList.toggle("open")); };
+const fold = () => document.querySelectorAll(".gradio-container [class*=info-text]:not([tabindex])").forEach(hint => {
+  hint.classList.add("atelier-hint-info"); hint.tabIndex = 0; hint.setAttribute("role", "button");
+  hint.setAttribute("aria-expanded", "false"); });
+document.addEventListener("click", toggle); document.addEventListener("keydown", toggle);
+let soon = 0;
+new MutationObserver(() => { soon ||= requestAnimationFrame(() => { soon = 0; fold(); }); })
+  .observe(document.body, { childList: true, subtree: true });
+fold(); }"""
 # The address follows the controls without a round trip; only what differs from the defaults stands in it.
 _RESET = """() => {{ const url = new URL(location.href); {names}.forEach(name => url.searchParams.delete(name));
 history.replaceState(null, "", url); return {starts}; }}"""

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.ui.i18n import Language
-from apps.ui.theme import ACCENT, ACCENT_DARK, GROUND, INK
+from apps.ui.theme import ACCENT, ACCENT_DARK, GROUND, INK, PANEL
 
 # Names only: Gradio's own themes may ask a font service on the network.
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -34,15 +34,30 @@ CSS = """
 .atelier-progress progress[value]::-webkit-progress-value { background: %(accent)s; }
 .atelier-progress progress[value]::-moz-progress-bar { background: %(accent)s; }
 .dark button[role="tab"][aria-selected="true"] { color: %(accent_dark)s; }
+.sidebar { background: %(panel)s; }
+.dark .sidebar { background: %(panel_dark)s; }
 .atelier-language nav { text-align: center; }
 .atelier-hidden, .form:has(> .atelier-hidden) { display: none !important; }
 .block.atelier-slot:not(:has(.prose > *)) { display: none; }
+.atelier-hint { display: inline; }
+.atelier-hint summary, .atelier-hint-info, .sidebar [class*="info-text"]:not([tabindex]) { display: inline-block;
+  list-style: none; cursor: help; width: 1.3em; height: 1.3em; line-height: 1.25; text-align: center; overflow: hidden;
+  vertical-align: middle; border: 1px solid currentColor; border-radius: 50%; font-size: .75rem; }
+.atelier-hint-info::before { content: "?"; display: block; }
+.atelier-hint-info.open { display: block; width: auto; height: auto; text-align: left; border: 0; border-radius: 0; }
+.atelier-hint-info.open::before { content: none; }
+.atelier-hint summary::-webkit-details-marker { display: none; }
+.atelier-hint span { display: block; margin: .25rem 0; }
+[data-testid="block-info"].has-info { display: inline-block; margin-right: .4rem; }
 .atelier-scroll { overflow-x: auto; }
 .prose .atelier-table { border: 0; border-collapse: collapse; width: 100%; }
 .prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }
 .prose .atelier-table :is(th, td) { padding: .3rem .6rem; text-align: left; }
 .gradio-container .prose a { margin: 0; padding: 0; text-decoration: underline; }
-""".replace("%(accent_dark)s", ACCENT_DARK).replace("%(accent)s", ACCENT)
+"""
+for _name, _colour in {"accent": ACCENT, "accent_dark": ACCENT_DARK, "panel": PANEL["light"],
+                       "panel_dark": PANEL["dark"]}.items():  # fmt: skip
+    CSS = CSS.replace(f"%({_name})s", _colour)
 
 
 def theme() -> gr.themes.Base:
@@ -51,6 +66,12 @@ def theme() -> gr.themes.Base:
     return base.set(
         body_background_fill=GROUND["light"],
         body_background_fill_dark=GROUND["dark"],
+        background_fill_primary_dark=GROUND["dark"],
+        background_fill_secondary_dark=PANEL["dark"],
+        block_background_fill_dark=GROUND["dark"],
+        block_label_background_fill_dark=GROUND["dark"],
+        input_background_fill_dark=PANEL["dark"],
+        button_secondary_background_fill_dark=PANEL["dark"],
         body_text_color=INK["light"],
         body_text_color_dark=INK["dark"],
         body_text_color_subdued="*neutral_600",

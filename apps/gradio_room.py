@@ -8,6 +8,7 @@ import gradio as gr
 
 from apps import gradio_kit as kit
 from apps import host
+from apps.announce import addresses
 from apps.classroom import grouped
 from apps.gradio_kit import Ui
 from apps.gradio_shelf import table
@@ -39,8 +40,11 @@ class Room:
     def _codes(self) -> str:
         codes, t = host.classroom().codes, self.ui.t
         student, teacher = (html.escape(grouped(code)) for code in (codes.student, codes.teacher))
+        reached = " · ".join(f"<code>{html.escape(base)}</code>" for base in addresses(self.ui.options))
         return (
-            f"<p><strong>{html.escape(t('room.student_code'))}</strong> <code>{student}</code></p>"
+            f"<p><strong>{html.escape(t('room.address'))}</strong> {reached or html.escape(t('serve.no_network'))}</p>"
+            f"<p><strong>{html.escape(t('room.student_code'))}</strong> <code>{student}</code>"
+            f"{kit.hint(t('room.codes_help'))}</p>"
             f"<details><summary>{html.escape(t('room.show_teacher_code'))}</summary><code>{teacher}</code></details>"
         )
 
@@ -55,11 +59,11 @@ class Room:
         )
 
     def _people(self) -> str:
-        people = self.ui.engine.people.all()
+        people, title = self.ui.engine.people.all(), f"<h3>{html.escape(self.ui.t('room.people'))}</h3>"
         if not people:
-            return f"<p>{html.escape(self.ui.t('room.nobody'))}</p>"
+            return f"{title}<p>{html.escape(self.ui.t('room.nobody'))}</p>"
         head = (self.ui.t(f"room.{name}") for name in ("nickname", "role", "since"))
-        return table(head, map(self._row, people), self.ui.t("room.people"))
+        return title + table(head, map(self._row, people), self.ui.t("room.people"))
 
     def _row(self, person: Person) -> list[str]:
         return [person.nickname, self.ui.t(f"room.{person.role}"), f"{person.created.astimezone():%H:%M}"]

@@ -162,7 +162,7 @@ class Turn:
             self.parts.kept: "",
             self.parts.alert: "",
             self.parts.progress: sent,
-            self.parts.send: gr.Button(visible=False),
+            self.parts.send: gr.Button(visible="hidden"),
             self.parts.stop: gr.Button(visible=True),
         }
 
@@ -194,7 +194,7 @@ class Turn:
         return {
             self.parts.progress: "",
             self.parts.send: gr.Button(visible=True),
-            self.parts.stop: gr.Button(visible=False),
+            self.parts.stop: gr.Button(visible="hidden"),
         }
 
     def _entry(self, result: Result) -> Entry:

@@ -37,7 +37,7 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
         box = gr.Textbox(label=ui.t("chat.input"), show_label=False, placeholder=ui.t("chat.input"), value="",
                          lines=1, max_lines=8, scale=8, elem_id="question", container=False)  # fmt: skip
         send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110)
-        stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible=False)
+        stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible="hidden")
     kept = gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden")
     parts = Parts(gr.State(Talk()), system, history, alert, progress, gauge, box, kept, send, stop)
     turn = Turn(ui, bar, parts)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from engine.person import LOCAL
 from tests.gradio.conftest import Site
 
 pytestmark = pytest.mark.browser
@@ -112,6 +113,28 @@ def test_the_address_carries_the_settings_and_the_language_link_keeps_them(site:
     page.get_by_role("button", name="Parameters").click()
     page.wait_for_function("document.querySelector('#param-temperature input[type=number]')?.value === '0.4'")
     tab.errors.clear()  # leaving a page aborts its streams, which Gradio writes to the console
+
+
+def test_explanations_fold_into_a_question_mark(site: Site, tab: Tab) -> None:
+    page = tab.open(site.language("en"))
+    page.get_by_role("button", name="Parameters").click()
+    hint = page.locator("#param-temperature .atelier-hint-info")
+    hint.wait_for()
+    assert hint.bounding_box()["height"] < 30
+    hint.click()
+    page.wait_for_function("document.querySelector('#param-temperature .atelier-hint-info').offsetHeight > 30")
+    hint.press("Enter")
+    page.wait_for_function("document.querySelector('#param-temperature .atelier-hint-info').offsetHeight < 30")
+
+
+def test_the_seed_is_drawn_for_each_answer(site: Site, tab: Tab) -> None:
+    page = tab.open(site.language("en"))
+    for number, text in enumerate(("one", "two"), 1):
+        tab.say(text)
+        page.wait_for_function(f"document.querySelector('#history').innerText.split('tok/s').length > {number}")
+    traces = site.engine.traces
+    seeds = {traces.get(line.id, LOCAL.id).request["seed"] for line in traces.list(LOCAL.id, limit=2)}
+    assert len(seeds) == 2
 
 
 def test_an_example_runs_with_one_click(site: Site, tab: Tab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,11 @@ import gradio as gr
 import pytest
 
 from apps import gradio_kit as kit
+from apps import host
 from apps.gradio_kit import Running, Ui
 from apps.gradio_turn import Entry, Parts, Talk, Turn
 from apps.options import Options
+from engine.people import Person
 from engine.settings import Settings
 from tests.gradio.conftest import EchoEngine, Obedient
 
@@ -37,9 +40,9 @@ def make(engine: EchoEngine, lang: Any = "en") -> Turn:
     return asyncio.run(laid_out())
 
 
-def request(session: str = "tab", **query: str) -> Any:
+def request(session: str = "tab", who: str = "", **query: str) -> Any:
     return SimpleNamespace(
-        headers={}, session_hash=session, query_params=query, url="http://h:1/gradio/en/gradio_api/queue/join"
+        headers={"who": who}, session_hash=session, query_params=query, url="http://h:1/gradio/en/gradio_api/queue/join"
     )
 
 
@@ -75,13 +78,13 @@ def test_a_question_moves_at_once_and_ends_with_answer_statistics_and_gauge(turn
     updates = list(turn.send(values(turn, "hello there"), request()))
     first, parts = updates[0], turn.parts
     assert texts(first[parts.history]) == ["hello there"] and "<progress" in first[parts.progress]
-    assert first[parts.box] == "" and first[parts.stop].visible and not first[parts.send].visible
+    assert first[parts.box] == "" and first[parts.stop].visible is True and first[parts.send].visible == "hidden"
     last = end(updates)
     assert last[parts.talk].entries[-1].text == "hello there"
     assert "2 tokens" in last[parts.history][-1]["metadata"]["title"]
     assert '"stopReason": "eosFound"' in last[parts.history][-1]["content"]
     assert 'role="img" aria-label="Window' in last[parts.gauge]
-    assert last[parts.send].visible and not last[parts.stop].visible and last[parts.progress] == ""
+    assert last[parts.send].visible is True and last[parts.stop].visible == "hidden" and last[parts.progress] == ""
 
 
 def test_the_conversation_goes_on(turn: Turn) -> None:
@@ -135,6 +138,22 @@ def test_stop_ends_the_answer_of_this_tab_alone(turn: Turn, engine: EchoEngine) 
     entry = last[turn.parts.talk].entries[-1]
     assert entry.note == "Answer stopped" and entry.text.startswith("crawl") and len(entry.text) < 200
     assert turn.parts.gauge in last and '"stopReason": "userStopped"' in last[turn.parts.history][-1]["content"]
+
+
+def test_another_person_with_my_sessions_name_stops_nothing(
+    turn: Turn, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (Person(name, name, "student", datetime.now(UTC)) for name in ("one", "other"))
+    monkeypatch.setattr(host, "person_of", lambda headers: one if headers.get("who") == "one" else other)
+    mine = turn.send(values(turn, "crawl " + "a " * 200), request("mine", who="one"))
+    while not any("crawl" in text for text in texts(next(mine).get(turn.parts.history, []))[1:]):
+        pass
+    turn.halt(request("mine", who="other"))
+    next(mine), next(mine)
+    assert not engine.echo.ended
+    turn.halt(request("mine", who="one"))
+    list(mine)
+    assert engine.echo.ended[0][2]
 
 
 def test_a_page_that_goes_away_frees_the_model(turn: Turn, engine: EchoEngine) -> None:
