@@ -154,7 +154,8 @@ class Generation:
         now = time.monotonic()
         if self._control.stopped and report is None:
             error = None  # what the closed connection raised is the consequence of our own stop
-        usage = report.usage if report else Usage(prompt_tokens=self._answer.prompt_tokens)
+        told = report or (self._control.partial() if self._control.partial else None)
+        usage = told.usage if told else Usage(prompt_tokens=self._answer.prompt_tokens)
         outcome = self._outcome(report, error, usage)
         result = Result(
             text="".join(self._answer.text),
@@ -163,12 +164,12 @@ class Generation:
             logprobs=tuple(self._answer.logprobs),
             outcome=outcome,
             usage=usage,
-            stats=self._stats(report, usage, now),
-            model=(report and report.model) or self.model,
+            stats=self._stats(told, usage, now),
+            model=(told and told.model) or self.model,
             error=error,
         )
         try:
-            trace_id = self._record(self.request, report, result) if self._record else None
+            trace_id = self._record(self.request, told, result) if self._record else None
             self._result = replace(result, trace_id=trace_id)
         finally:
             self._result = self._result or result

@@ -48,9 +48,12 @@ class Report:
 class Control:
     """The stop switch of one generation: `stop()` from any thread, `stopped` to ask, `on_stop` to be told (at once if
     too late).
+
+    `partial` is the backend's to set: what it knows so far, asked for once where the answer ends without a Report.
     """
 
     def __init__(self) -> None:
+        self.partial: Callable[[], Report] | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []

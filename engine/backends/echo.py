@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,8 +62,17 @@ class Echo:
 
     name = "echo"
     capabilities: frozenset[Capability] = frozenset(
-        {"exact_prompt", "exact_count", "prompt_progress", "timings", "cancel", "tools", "reasoning", "raw_completion"}
-        | {"logprobs"}
+        {
+            "exact_prompt",
+            "exact_count",
+            "logprobs",
+            "timings",
+            "prompt_progress",
+            "cancel",
+            "tools",
+            "reasoning",
+            "raw_completion",
+        }
     )
 
     def __init__(self, delay: float = 0.0, window: int = WINDOW) -> None:
@@ -85,8 +94,12 @@ class Echo:
             yield ReasoningDelta(orders.reasoning)
         plan = _plan(request, orders, window - read)
         started = time.monotonic()
+        written: list[str] = []
+        control.partial = lambda: self._report(
+            replace(plan, pieces=tuple(written)), request, read, time.monotonic() - started
+        )
         scored = bool(request.extra.get("logprobs"))
-        yield from self._write(plan, orders, control, scored)
+        yield from self._write(plan, orders, control, scored, written)
         if plan.tool:
             yield ToolCall("call_echo", plan.tool, json.dumps({"text": "".join(plan.pieces)}))
         if not control.stopped:
@@ -116,13 +129,16 @@ class Echo:
     def close(self) -> None:
         """Nothing to give back."""
 
-    def _write(self, plan: _Plan, orders: Orders, control: Control, scored: bool) -> Iterator[Event]:
+    def _write(
+        self, plan: _Plan, orders: Orders, control: Control, scored: bool, written: list[str]
+    ) -> Iterator[Event]:
         delay = self._delay if orders.delay is None else orders.delay
-        for written, piece in enumerate(plan.pieces):
-            if written == orders.fail_after:
+        for number, piece in enumerate(plan.pieces):
+            if number == orders.fail_after:
                 raise ServerFailed("echo was told to fail", status=500)
             if control.wait(delay):
                 return
+            written.append(piece)
             yield TextDelta(piece, (_logprobs(piece),) if scored else ())
 
     def _report(self, plan: _Plan, request: Request, read: int, seconds: float) -> Report:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.backends.base import Control, Report, Request
 from engine.backends.toolcalls import ToolCalls
 from engine.errors import EngineError, PromptTooLong
+from engine.output import check_body
 from engine.types import (
     Capability,
     Event,
@@ -97,7 +98,7 @@ class LlamaCpp:
         unbounded.
         """
         fields = {"cache_prompt": True, **request.params.to_llamacpp(), **request.extra, "stream": True}
-        fields["return_progress"] = True
+        fields |= {"return_progress": True, "timings_per_token": True}  # counts, should it be stopped or cut
         if request.raw is not None:
             return {"prompt": request.raw, "return_tokens": True, **_raw_logprobs(fields)}
         messages = [message.to_dict() for message in request.messages]
@@ -145,6 +146,7 @@ class LlamaCpp:
         return self._runtime.server
 
     def _run(self, request: Request, control: Control) -> Iterator[Event | Report]:
+        check_body(request.extra)
         yield from self._runtime.ready(control)
         if control.stopped:
             return
@@ -154,6 +156,8 @@ class LlamaCpp:
         tokens = _tokenize(server, prompt, control=control)
         body["max_tokens"] = _room(body["max_tokens"], len(tokens), window, request.virtual_window)
         answer = _RawAnswer() if request.raw is not None else _ChatAnswer()
+        load = self._runtime.load
+        control.partial = lambda: answer.partial(len(tokens), prompt, window, load)
         if gate is None:
             yield from _stream(server, body, answer, control)
         else:
@@ -165,7 +169,7 @@ class LlamaCpp:
                     ticket.leave(answer.generated)
         if not control.stopped:
             yield from answer.tools.calls()
-            yield answer.report(prompt, window, self._runtime.load)
+            yield answer.report(prompt, window, load)
 
 
 def _raw_logprobs(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,6 +241,9 @@ class _ChatAnswer:
 
     def take(self, chunk: dict[str, Any]) -> Iterator[Event]:
         """The events of one chunk."""
+        for name in ("usage", "timings"):  # first: nobody reads on after the event that a stop follows
+            if name in chunk:
+                setattr(self, name, chunk[name])
         choices = chunk["choices"]
         if choices:
             choice = choices[0]
@@ -254,9 +261,6 @@ class _ChatAnswer:
                 self.finish, self.model = choice["finish_reason"], chunk.get("model")
         if "prompt_progress" in chunk:
             yield _progress(chunk["prompt_progress"])
-        for name in ("usage", "timings"):
-            if name in chunk:
-                setattr(self, name, chunk[name])
         self.ending = chunk.get("__verbose", self.ending)
 
     @property
@@ -280,6 +284,10 @@ class _ChatAnswer:
             response={"usage": self.usage, "timings": self.timings, "finish_reason": self.finish, **self.ending},
         )
 
+    def partial(self, prompt_tokens: int, prompt: str, window: int, load: LoadParams | None) -> Report:
+        """The Report of a stream that ended early."""
+        return _partial(self.timings, prompt_tokens, prompt, window, load)
+
 
 @dataclass
 class _RawAnswer:
@@ -288,10 +296,12 @@ class _RawAnswer:
     route = "/completion"
     tools: ToolCalls = field(default_factory=ToolCalls)
     tokens: int = 0
+    timings: Mapping[str, Any] = field(default_factory=dict)
     last: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, chunk: dict[str, Any]) -> Iterator[Event]:
         """The events of one chunk."""
+        self.timings = chunk.get("timings", self.timings)
         if "prompt_progress" in chunk:
             yield _progress(chunk["prompt_progress"])
             return
@@ -321,6 +331,24 @@ class _RawAnswer:
             response={name: value for name, value in last.items() if name not in ("content", "prompt", "tokens")},
         )
 
+    def partial(self, prompt_tokens: int, prompt: str, window: int, load: LoadParams | None) -> Report:
+        """The Report of a stream that ended early."""
+        return _partial(self.timings, prompt_tokens, prompt, window, load)
+
+
+def _partial(
+    timings: Mapping[str, Any], prompt_tokens: int, prompt: str, window: int, load: LoadParams | None
+) -> Report:
+    """What the timings of the last chunk say; they count every token, however few deltas their text came in."""
+    return Report(
+        finish="",
+        usage=Usage(prompt_tokens, timings.get("predicted_n", 0), timings.get("cache_n")),
+        stats=_stats(timings, load),
+        window=window,
+        prompt=prompt,
+        response={"timings": timings},
+    )
+
 
 def _progress(told: Mapping[str, int]) -> PromptProgress:
     return PromptProgress(processed=told["processed"], total=told["total"], cached=told["cache"])
@@ -328,7 +356,7 @@ def _progress(told: Mapping[str, int]) -> PromptProgress:
 
 def _stats(timings: Mapping[str, float], load: LoadParams | None) -> Stats | None:
     """Speed and time as the server measured them; a speed of 0 is llama.cpp's way to say that one token has none."""
-    if not timings:
+    if not timings.get("predicted_n"):
         return None
     return Stats(
         tokens_per_second=timings["predicted_per_second"] or None,

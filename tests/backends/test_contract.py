@@ -243,7 +243,19 @@ def test_stop_while_it_writes(case: Case) -> None:
     result = generation.result
     assert (result.outcome, result.error) == ("user_stopped", None)
     assert result.text == seen != ""
+    counts_are_true_or_unknown(case, generation)
     assert is_idle_soon(case)
+
+
+def counts_are_true_or_unknown(case: Case, generation: Generation) -> None:
+    """Of an answer that ended early; a count that nobody knows is None, never 0."""
+    result, usage = generation.result, generation.result.usage
+    if case.exact:
+        assert usage.prompt_tokens == case.backend.count(generation.request)
+        assert usage.completion_tokens and usage.completion_tokens <= len(result.text.encode())
+    else:
+        assert usage.completion_tokens is None
+    assert result.stats.tokens_per_second != 0 and result.stats.total_time != 0
 
 
 def test_stop_while_it_is_silent(case: Case) -> None:

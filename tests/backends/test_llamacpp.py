@@ -287,6 +287,45 @@ class GatedRuntime(FixedRuntime):
         self.gate = gate  # type: ignore[assignment]
 
 
+@pytest.mark.model
+class TestCounts:
+    def test_a_stopped_answer_is_counted_token_by_token(self, backend: LlamaCpp) -> None:
+        """Emoji take three tokens each and come as one delta."""
+        again = "Repeat exactly: 🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒"
+        generation = Generation(backend, asked(again, max_tokens=60), model="m")
+        deltas = 0
+        for event in generation:
+            deltas += isinstance(event, TextDelta)
+            if deltas == 4:
+                generation.stop()
+        result = generation.result
+        assert result.outcome == "user_stopped" and result.stats.source == "server"
+        assert result.usage.completion_tokens == token_count(backend, result.text)
+        assert result.stats.tokens_per_second and result.stats.total_time
+
+    def test_stopped_before_the_first_token_it_has_none(self, backend: LlamaCpp) -> None:
+        request = asked("word " * 600 + str(time.time()), max_tokens=5)
+        generation = Generation(backend, request, model="m")
+        next(event for event in generation if isinstance(event, PromptProgress))
+        generation.stop()
+        result = generation.result
+        assert (result.outcome, result.usage.completion_tokens) == ("user_stopped", 0)
+        assert result.usage.prompt_tokens == backend.count(request)
+        assert (result.stats.tokens_per_second, result.stats.total_time) == (None, None)
+
+    def test_raw_text_too(self, backend: LlamaCpp) -> None:
+        generation = Generation(backend, asked(raw="One, two, three,", max_tokens=200), model="m")
+        next(event for event in generation if isinstance(event, TextDelta))
+        generation.stop()
+        result = generation.result
+        assert result.outcome == "user_stopped" and result.usage.prompt_tokens == 6
+        assert result.usage.completion_tokens == token_count(backend, result.text)
+
+
+def token_count(backend: LlamaCpp, text: str) -> int:
+    return len(backend._runtime.server.post("/tokenize", {"content": text, "add_special": False})["tokens"])
+
+
 class TestQueue:
     def test_places_are_shown_once_each(self, server: LlamaServer) -> None:
         ticket = FakeTicket()
