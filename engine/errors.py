@@ -8,6 +8,7 @@ write those.
     - UnknownModel           model
     - NotSupported           capability, backend
     - BadTemplate            reason
+    - BadGrammar             reason, line, column
     - BadFile                path, reason
     - AccessDenied           role; HTTP 403
     - NotFound               what, key; HTTP 404
@@ -94,6 +95,10 @@ class NotSupported(BadInput):
 
 class BadTemplate(BadInput):
     code = "bad_template"
+
+
+class BadGrammar(BadInput):
+    code = "bad_grammar"
 
 
 class BadFile(BadInput):

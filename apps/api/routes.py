@@ -24,6 +24,7 @@ from apps.api.remote import Told
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import AccessDenied, EngineError, NotSupported
+from engine.output import check_body
 from engine.person import Person
 from engine.runtime.supervisor import LocalRuntime
 
@@ -113,6 +114,7 @@ async def _asked(call: Call, body: dict[str, Any], route: str) -> ASGIApp:
         runtime = await to_thread.run_sync(call.engine.runtime, model.card.id)
         if runtime is not None:
             _only_text(body)
+            await to_thread.run_sync(check_body, body)
             return Answering(Pass(call.engine, runtime, model.card.id, route, call.person.id, body))
     return Answering(Told(model, call.person.id, body, chat=route.endswith("chat/completions")))
 
@@ -134,6 +136,7 @@ async def runtime(call: Call) -> ASGIApp:
     body = await call.json()
     if path in POSTS:
         return JSONResponse(await to_thread.run_sync(lambda: served.server.post(f"/{path}", body)))
+    await to_thread.run_sync(check_body, body)
     one = Pass(call.engine, served, served.load.alias, f"/{path}", call.person.id, body, trace=False)
     return Answering(one, whole=False)
 

@@ -9,16 +9,15 @@ from apps import host
 from apps.options import Options
 from engine.params import PARAMS
 from engine.people import Person
-from tests.pages.conftest import EchoEngine, conversation, texts
+from tests.pages.conftest import EchoEngine, conversation, said, texts
 
 
 def test_the_first_page_is_the_chat_in_the_browsers_language(app: AppTest) -> None:
     app.run()
     assert not app.exception and not app.error
     assert [title.value for title in app.title] == ["Chat"]
-    assert {row.key for row in app.slider} | {row.key for row in app.number_input} | {"stop", "samplers"} == {
-        param.name for param in PARAMS
-    }
+    kinds = (app.slider, app.number_input, app.selectbox, app.text_area, app.text_input)
+    assert {row.key for kind in kinds for row in kind} >= {param.name for param in PARAMS}
 
 
 def test_the_language_switch_changes_every_word(app: AppTest) -> None:
@@ -43,17 +42,19 @@ def test_parameters_model_and_conversation_are_kept_from_page_to_page(app: AppTe
     assert app.query_params["temperature"] == "0.25" and app.query_params["seed"] == "7"
     app.switch_page("../pages/chat.py").run()
     assert app.slider(key="temperature").value == 0.25 and app.number_input(key="seed").value == 7
-    assert [turn.question for turn in conversation(app).turns] == ["hello"]
+    assert said(app) == [("user", "hello"), ("assistant", "hello")]
 
 
 def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) -> None:
     app.run()
-    app.chat_input[0].set_value("my private text").run()
     assert dict(app.query_params) == {}
+    app.chat_input[0].set_value("my private text").run()
+    opened = {"chat": conversation(app).id}  # opaque, and nobody else's to open
+    assert dict(app.query_params) == opened
     app.slider(key="top_k").set_value(10).run()
-    assert dict(app.query_params) == {"top_k": "10"}
+    assert dict(app.query_params) == {"top_k": "10"} | opened
     app.button(key="reset_parameters").click().run()
-    assert dict(app.query_params) == {} and app.slider(key="top_k").value == 40
+    assert dict(app.query_params) == opened and app.slider(key="top_k").value == 40
 
 
 def test_a_link_sets_model_parameters_language_and_fills_the_input(app: AppTest, engine: EchoEngine) -> None:
@@ -93,7 +94,7 @@ def test_reset_my_page_clears_mine(app: AppTest, in_class: Person) -> None:
     app.chat_input[0].set_value("hello").run()
     app.button(key="reset_page").click().run()
     assert not app.exception and app.slider(key="temperature").value == 0.7
-    assert conversation(app).turns == []
+    assert said(app) == []
 
 
 def test_without_a_person_there_is_one_sentence(
