@@ -145,4 +145,11 @@ def _shares(count: Counter, draft: Draft, retrieved: frozenset[int]) -> tuple[in
 def _partly(count: Counter, parts: Sequence[tuple[int | None, Message]], texts: Mapping[int, str]) -> int:
     """Tokens of the prompt with only those texts in it, all other messages empty."""
     shown = ("" if index is None else texts.get(index, "") for index, _ in parts)
-    return count([replace(message, content=text) for (_, message), text in zip(parts, shown, strict=True)])
+    return count([_with(message, text) for (_, message), text in zip(parts, shown, strict=True)])
+
+
+def _with(message: Message, text: str) -> Message:
+    """The message with that text; one with pictures as it is if it is to be shown, else empty."""
+    if text == message.content:
+        return message
+    return replace(message, content=text, extra={k: value for k, value in message.extra.items() if k != "content"})

@@ -157,8 +157,10 @@ def _kept(asked: tuple[Message, ...], head: int, tail: int) -> Draft:
 
 
 def _cut(draft: Draft, room: _Room) -> Draft:
-    """The draft with every message but the system's cut to as many tokens as lets it fit: the long ones give first."""
-    pieces = {i: room.count.pieces(draft.asked[i].content) for i in draft.kept if draft.asked[i].role != "system"}
+    """The draft with every message but the system's cut to so many tokens that it fits: the long ones give."""
+    # A message with pictures has its content in `extra`, in parts, which are not cut
+    long = (i for i in draft.kept if draft.asked[i].role != "system" and "content" not in draft.asked[i].extra)
+    pieces = {i: room.count.pieces(draft.asked[i].content) for i in long}
 
     longest = max(map(len, pieces.values()), default=0)
 

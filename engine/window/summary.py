@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -27,11 +27,19 @@ REMEMBERED = 8
 class Writer(Countable, Protocol):
     """A model that can also be asked."""
 
-    def stream(self, messages: Iterable[Message], params: Params | None = None, **options: Any) -> Generation: ...
+    def stream(
+        self,
+        messages: Iterable[Message],
+        params: Params | None = None,
+        *,
+        owner: str = "local",
+        interactive: bool = True,
+        window: Mapping[str, Any] | None = None,
+    ) -> Generation: ...
 
 
 def summarizer(
-    model: Writer, *, owner: str = "local", stopped: Callable[[], bool] = lambda: False, **options: Any
+    model: Writer, *, owner: str = "local", interactive: bool = True, stopped: Callable[[], bool] = lambda: False
 ) -> Summarize:
     """A function that asks the model for a summary of messages, in at most so many tokens; always the same for the
     same messages.
@@ -44,7 +52,9 @@ def summarizer(
         messages = [Message("system", INSTRUCTION), Message("user", text)]
         params = Params(temperature=0, seed=0, max_tokens=most)
         fitting = plan(model, messages, params, "truncate_middle")
-        generation = model.stream(fitting.messages, params, owner=owner, window=fitting.record(), **options)
+        generation = model.stream(
+            fitting.messages, params, owner=owner, interactive=interactive, window=fitting.record()
+        )
         for _ in generation:
             if stopped():
                 generation.stop()
