@@ -53,16 +53,17 @@ class History:
         """Whether there is a step to do again."""
         return bool(self._undone)
 
-    def step(self, before: Conversation, after: Conversation) -> None:
-        """Remember a step that was just made."""
-        self._done.append(Patch.back(before, after))
+    def step(self, before: Conversation, after: Conversation) -> Patch:
+        """Remember a step that was just made; the patch that takes it back."""
+        back = Patch.back(before, after)
+        self._done.append(back)
         del self._done[:-STEPS_MAX]
         self._undone.clear()
+        return back
 
-    def forget(self) -> None:
-        """Forget the last step, which did not happen after all."""
-        if self._done:
-            self._done.pop()
+    def forget(self, back: Patch) -> None:
+        """Forget a step, which did not happen after all."""
+        self._done = [patch for patch in self._done if patch is not back]
 
     def undo(self, now: Conversation) -> Conversation:
         """The conversation without its last step; the same where there is none."""
