@@ -18,7 +18,10 @@ TITLE_LENGTH = 60
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file put into a message: its text, or for an image its address as a data URL; `tokens` None is not counted."""
+    """A file put into a message: its text, or for an image its address as a data URL; `tokens` None is not counted.
+
+    A truncated one was cut to `tokens` of its `whole` tokens.
+    """
 
     name: str
     kind: Literal["text", "image"]
@@ -28,6 +31,7 @@ class Attachment:
     truncated: bool = False
     data_url: str | None = None
     warnings: tuple[str, ...] = ()
+    whole: int | None = None
 
 
 @dataclass(frozen=True)
