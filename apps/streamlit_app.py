@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -17,6 +18,8 @@ ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would b
 # Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA.
 STYLE = """<style>
 .stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
+.stChatMessage{padding:.5rem .75rem}
+.stChatMessage [data-testid=stVerticalBlock]{gap:.4rem}
 .stMarkdown table{display:block;max-width:100%;overflow-x:auto}
 [data-testid=stCaptionContainer]{color:var(--st-text-color);opacity:.8}
 </style>"""
@@ -26,7 +29,8 @@ def main() -> None:
     """One run of the application for one person."""
     kit.seed()
     ui = kit.Ui("app", kit.language())
-    st.set_page_config(ui.t("app.name"), str(ICON), initial_sidebar_state="auto")
+    layout: Literal["wide", "centered"] = "wide" if st.session_state.get("chat.two") else "centered"
+    st.set_page_config(ui.t("app.name"), str(ICON), layout, initial_sidebar_state="auto")
     st.html(STYLE)
     try:
         role = ui.person.role
@@ -39,7 +43,7 @@ def main() -> None:
         for section in sections(role, host.options().guarded)
     ]  # fmt: skip
     chosen = st.navigation({ui.t("app.name"): pages})
-    sidebar(ui)
+    sidebar(ui, chosen.url_path)
     kit.write_address()
     with kit.guard(ui):
         chosen.run()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -15,14 +18,14 @@ from engine.catalog import ModelCard
 from engine.native import native_state
 from engine.params import PARAMS
 
-LOADING_EVERY_S = 1.0
+POLLED = {"loading": 1.0, "failed": 2.0}  # seconds between two looks at a state that ends without this page's doing
 CLASS_EVERY_S = 10.0
 HERE_S = 300.0  # a person seen within that time is here
 KEPT = ("lang", "seeded")
 
 
-def sidebar(ui: Ui) -> None:
-    """Draw the left column. Its controls live here, in the entry file, so that they keep their values on every page."""
+def sidebar(ui: Ui, section: str) -> None:
+    """Draw the left column beside a section. Its controls live here, in the entry file, which keeps their values."""
     with st.sidebar, guard(ui):
         if host.options().guarded:
             _me(ui)
@@ -35,6 +38,13 @@ def sidebar(ui: Ui) -> None:
         )  # fmt: skip
         with st.popover(ui.t("glossary.title"), icon=":material/menu_book:", type="tertiary"):
             st.markdown("\n\n".join(f"**{name}**  \n{text}" for name, text in present.glossary(ui.words)))
+        _page_component()(data={"lang": ui.lang, "section": section}, key="page_component")
+
+
+@functools.cache
+def _page_component() -> Any:
+    script = Path(__file__).parent / "ui" / "components" / "page.js"
+    return st.components.v2.component("atelier_page", js=script.read_text(encoding="utf-8"))
 
 
 def _me(ui: Ui) -> None:
@@ -70,6 +80,8 @@ def _reset_page() -> None:
     for name in list(st.session_state):
         if name not in KEPT:
             del st.session_state[name]
+    for name in ("chat", "chat2"):  # the open conversations; they stay in the list
+        st.query_params.pop(name, None)
     st.session_state["model"] = known_card().id
     _reset_parameters()
 
@@ -83,15 +95,17 @@ def _model(ui: Ui) -> None:
         help=ui.t("sidebar.model_help"),
     )  # fmt: skip
     state = ui.engine.state(chosen)
-    st.fragment(_state, run_every=LOADING_EVERY_S if state.name == "loading" else None)(ui, chosen)
+    st.fragment(_state, run_every=POLLED.get(state.name))(ui, chosen, state.name)
     with st.popover(ui.t("sidebar.model_card"), icon=":material/info:", type="tertiary"):
         card(ui, chosen)
     _native(ui)
 
 
-def _state(ui: Ui, chosen: ModelCard) -> None:
+def _state(ui: Ui, chosen: ModelCard, before: str) -> None:
     with guard(ui):
         state = ui.engine.state(chosen)
+        if state.name != before and before in POLLED:
+            st.rerun()  # the whole page, which looks as often as the new state needs: not at all once it is ready
         st.markdown(present.model_state_text(state.name, ui.words, state.elapsed))
         window = ui.t("sidebar.window", window=ui.window) if ui.window else ui.t("sidebar.window_unknown")
         st.caption(" · ".join(part for part in (chosen.quantization, window) if part))
