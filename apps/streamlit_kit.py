@@ -1,6 +1,6 @@
-"""What every Streamlit page shares: title, address, errors as sentences, the stream of an answer, table and gauge.
+"""What every Streamlit page shares: title, address, errors as sentences, tables.
 
-The mirror of `gradio_kit`, verb by verb; what stands under an answer is in `streamlit_turn`, the left column in
+The mirror of `gradio_kit`, verb by verb; the chat page's pieces are in `streamlit_chat`, the left column in
 `streamlit_sidebar`. Knows no backend.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,12 +20,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from apps import host
 from apps.ui import present
-from apps.ui.conversation import Answer, Asked, Conversation
 from apps.ui.i18n import LANGUAGES, Language, Words, choose, words
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import BadParameter, EngineError, UnknownModel
-from engine.generation import Generation
 from engine.params import BY_NAME, PARAMS, Param, Params
 from engine.person import Person
 
@@ -34,7 +31,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 COLUMN = "page.column"
-USER, MODEL = ":material/person:", ":material/smart_toy:"  # who speaks in a chat
 
 
 @dataclass(frozen=True)
@@ -191,48 +187,6 @@ def plain(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>$:#|~" else sign for sign in text)
 
 
-def show_answer(ui: Ui, chat: Conversation, answer: Answer) -> None:
-    """Draw the answer under way to its end, keep it, and draw the page anew with what stands under it."""
-    with st.chat_message("user", avatar=USER):
-        st.text(answer.question)
-    with st.chat_message("assistant", avatar=MODEL):
-        stream(ui, answer)
-    chat.finish(answer)
-    st.rerun()
-
-
-def ask(ui: Ui, chat: Conversation, question: str) -> None:
-    """Send a question to the chosen model, as the person of this page."""
-    engine = ui.engine
-    try:
-        person, params = ui.person, ui.params
-    except EngineError as error:
-        chat.error, chat.draft = error, question
-        return
-
-    def begin(asked: Asked) -> Generation:
-        model = engine.model(asked.model, role=person.role)
-        return model.stream(asked.messages, asked.params, owner=person.id)
-
-    chat.ask(question, ui.card.id, params, begin, browser_watch())
-
-
-def stream(ui: Ui, answer: Answer) -> None:
-    """Draw an answer while it comes, at most 20 times a second."""
-    reasoning, body = st.empty(), st.empty()
-    for view in answer.views():
-        if view.reasoning and not view.text:
-            reasoning.caption(plain(view.reasoning))
-        if view.text:
-            body.markdown(present.safe_markdown(view.text))
-        elif answer.stopping:
-            body.caption(ui.t("progress.stopping"))
-        elif view.finished is None:
-            progress = present.progress_text(view.waiting, ui.words)
-            waited = ui.words.number(time.monotonic() - answer.started)
-            body.progress(progress.share or 0.0, f"{progress.text} ({waited} s)")
-
-
 def browser_watch() -> Callable[[], bool]:
     """A function that says, from any thread, whether the browser tab of this run is still there."""
     context = get_script_run_ctx()
@@ -246,9 +200,3 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     titles = list(head)
     lines = [titles, ["---"] * len(titles), *([plain(cell) for cell in row] for row in rows)]
     st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
-
-
-def gauge(ui: Ui, used: tuple[int, int], limits: Mapping[str, Any], window: int | None) -> None:
-    """The window as one bar: the last prompt and answer, what the next answer may take, free."""
-    if window is not None:
-        st.html(present.gauge_html(present.gauge(*used, limits["max_tokens"], window, ui.words)))

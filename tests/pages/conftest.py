@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from apps import host
 from apps.options import Options
-from apps.ui.conversation import Conversation
 from engine.backends.base import Backend, Control, Report, Request
 from engine.backends.echo import Echo
+from engine.conversation import Conversation
 from engine.engine import Engine
 from engine.people import Person
 from engine.settings import Settings
@@ -78,9 +78,14 @@ def in_class(engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> Person:
 
 
 def conversation(app: AppTest) -> Conversation:
-    """The chat of this tab."""
-    found: Conversation = app.session_state["chat.conversation"]
+    """The conversation that is open in this tab."""
+    found: Conversation = app.session_state["chat.open"].conversation
     return found
+
+
+def said(app: AppTest) -> list[tuple[str, str]]:
+    """Role and text of each message on the branch that is shown."""
+    return [(node.role, node.content) for node in conversation(app).path()]
 
 
 def texts(app: AppTest) -> str:

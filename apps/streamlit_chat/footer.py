@@ -1,0 +1,69 @@
+"""What stands under a message: what became of it, its line of statistics, and the ways to look closer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from apps.streamlit_chat.pane import Pane
+from apps.streamlit_kit import guard
+from apps.ui import present
+from apps.ui.node import node_line
+from engine.conversation import Node
+
+OUTCOME_NOTES = {"failed": "chat.interrupted", "user_stopped": "chat.stopped"}
+
+
+def notes(pane: Pane, node: Node) -> None:
+    """What one must know about how this message came: cut short, still coming elsewhere, read without the beginning."""
+    ui = pane.ui
+    if node.state == "writing":
+        st.caption(f":material/hourglass: {ui.t('chat_act.elsewhere')}")
+    elif node.state == "interrupted":
+        st.caption(f"⚠ {ui.t('chat_act.lost')}")
+    elif key := OUTCOME_NOTES.get(node.outcome or ""):
+        st.caption(f"⚠ {ui.t(key)}")
+    record = node.window or {}
+    if dropped := len(record.get("dropped") or ()):
+        st.caption(f":material/content_cut: {ui.words.n('chat_window.dropped', dropped)}")
+    if summary := record.get("summary"):
+        with st.expander(ui.t("chat_window.summarized")):
+            st.text(summary)
+
+
+def footer(pane: Pane, node: Node) -> None:
+    """Always in this order: the line of statistics, the statistics themselves, what went in, code."""
+    ui = pane.ui
+    if line := node_line(node, ui.words):
+        st.caption(line)
+    if node.role != "assistant" or node.model is None:
+        return
+    with st.container(horizontal=True, gap="small", key=pane.key(f"footer.{node.id}")):
+        if node.stats:
+            _folded(pane, "stats.title", ":material/lightbulb:", lambda: statistics(pane, node))
+        for name, icon in (("trace", ":material/visibility:"), ("code", ":material/terminal:")):
+            st.button(
+                ui.t(f"chat.{name}"), icon=icon, type="tertiary", help=ui.t(f"chat_act.{name}_help"),
+                on_click=pane.set, args=("drawer", (node.id, "prompt" if name == "trace" else "code")),
+                key=pane.key(name),
+            )  # fmt: skip
+
+
+def _folded(pane: Pane, title: str, icon: str, draw: Callable[[], None]) -> None:
+    """A popover whose content is made only when it is opened."""
+    key = pane.key(title)
+    with st.popover(pane.ui.t(title), icon=icon, type="tertiary", on_change="rerun", key=key) as box:
+        if box.open:
+            with guard(pane.ui):
+                draw()
+
+
+def statistics(pane: Pane, node: Node) -> None:
+    """LM Studio's statistics to copy, what each means, the speed along the answer, the totals of the conversation."""
+    ui, exported = pane.ui, dict(node.stats or {})
+    st.caption(ui.t("stats.popover"))
+    st.code(present.stats_json(exported), language="json")
+    st.markdown("\n".join(f"- `{name}` {text}" for name, text in present.stats_help(exported, ui.words)))
+    written = [(one.usage or {}).get("completion_tokens") or 0 for one in pane.path()]
+    st.caption(ui.t("chat_act.total", messages=len(written), tokens=sum(written)))

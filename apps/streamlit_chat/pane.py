@@ -1,0 +1,175 @@
+"""One chat on the page, left or right: its open conversation, the state of its widgets, the model it asks. Draws
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import streamlit as st
+
+from apps.streamlit_kit import Ui, browser_watch, known_card, show_error
+from engine.catalog import ModelCard
+from engine.chat import Chat, Choice
+from engine.conversation import Conversation, Node
+from engine.errors import EngineError, NotFound, NotSupported, PromptTooLong
+from engine.window import Plan
+
+Side = Literal["left", "right"]
+ADDRESS: Mapping[Side, str] = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
+TWO = "chat.two"
+SHOWN = 30  # messages; a browser needs seconds for hundreds
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One run of one chat; cheap to make. What it keeps lies in the session under names of its own."""
+
+    ui: Ui
+    side: Side = "left"
+
+    def key(self, name: str) -> str:
+        """The name of a widget or a value of this chat."""
+        return f"chat.{name}" if self.side == "left" else f"chat.right.{name}"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value of this chat that lasts as long as the browser's tab."""
+        return st.session_state.get(self.key(name), default)
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a value; None forgets it."""
+        if value is None:
+            st.session_state.pop(self.key(name), None)
+        else:
+            st.session_state[self.key(name)] = value
+
+    @property
+    def chat(self) -> Chat:
+        """The open conversation: this tab's, else the one that the address names, else a new one."""
+        found: Chat | None = self.get("open")
+        return found if found is not None else self.open(st.query_params.get(ADDRESS[self.side]))
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said."""
+        return self.chat.conversation
+
+    def open(self, conversation_id: str | None = None) -> Chat:
+        """Open a conversation of this person, or a new one; another's id opens a new one and says so."""
+        self.leave()
+        try:
+            chat = Chat(self.ui.engine, self.ui.person.id, conversation_id, wanted=browser_watch())
+        except NotFound as error:
+            chat = Chat(self.ui.engine, self.ui.person.id, wanted=browser_watch())
+            self.fail(error)
+        self.set("open", chat)
+        return chat
+
+    def leave(self) -> None:
+        """Forget what belongs to the conversation that was open; an answer that comes is written to its end."""
+        for name in ("open", "shown", "editing", "plan", "failure", "drawer"):
+            self.set(name, None)
+
+    def write_address(self) -> None:
+        """Put the conversation's id into the address once it is stored, so that a reload opens it again."""
+        name, found = ADDRESS[self.side], self.get("open")
+        wanted = found.conversation.id if found is not None and found.conversation.revision else None
+        if wanted != st.query_params.get(name):
+            if wanted is None:
+                del st.query_params[name]
+            else:
+                st.query_params[name] = wanted
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """The card of the model that this chat asks."""
+        return known_card(self.get("model")) if self.side == "right" and self.get("model") else self.ui.card
+
+    def choice(self) -> Choice:
+        """The model and the parameters as they stand now. Raises BadParameter, AccessDenied."""
+        fresh = replace(self)  # a callback runs with the pane of the run before it
+        return Choice(fresh.card.id, Ui(self.ui.section, self.ui.lang).params, self.ui.person.role)
+
+    def attempt(self, act: Callable[[], Any]) -> Any:
+        """What `act` gives; its error is kept, to be shown by the run that follows."""
+        self.set("failure", None)
+        try:
+            return act()
+        except EngineError as error:
+            self.fail(error)
+            return None
+
+    def show_failure(self) -> None:
+        """What went wrong with the last thing that was done or asked."""
+        for error in {id(error): error for error in (self.get("failure"), self.chat.error) if error}.values():
+            show_error(self.ui, error)
+
+    def refresh(self) -> None:
+        """Show what another tab has changed; a conversation that it deleted gives way to a new one."""
+        try:
+            self.chat.refresh()
+        except NotFound as error:
+            self.open()
+            self.fail(error)
+
+    def fail(self, error: EngineError) -> None:
+        """Keep an error for the next drawing."""
+        self.set("failure", error)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the model can be asked for counts without loading it or leaving this machine."""
+        return self.card.backend == "echo" or self.ui.engine.loaded(self.card.id) is not None
+
+    def plan(self) -> Plan | PromptTooLong | None:
+        """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
+        if not self.counts or not self.path() or self.chat.writing is not None:
+            return None
+        asked = (self.conversation, self.card.id, self.ui.params["max_tokens"])
+        known = self.get("plan")
+        if known is None or known[0] != asked or known[0][0] is not asked[0]:
+            known = (asked, self._plan())
+            self.set("plan", known)
+        found: Plan | PromptTooLong | None = known[1]
+        return found
+
+    def _plan(self) -> Plan | PromptTooLong | None:
+        with suppress(NotSupported):
+            try:
+                return self.chat.preview("", self.choice())
+            except PromptTooLong as error:
+                return error
+        return None
+
+    def window(self) -> int | None:
+        """Tokens of the model's window; asks no network and loads nothing."""
+        return self.ui.open(self.card.id).window() if self.counts else self.card.window
+
+    def bound(self, name: str, value: Any) -> str:
+        """The key of a widget that shows this setting; it follows when the setting changes elsewhere."""
+        key = self.key(name)
+        if key not in st.session_state or st.session_state[key] != value:
+            st.session_state[key] = value
+        return key
+
+    def changed(self, name: str) -> None:
+        """Keep what its widget shows now."""
+        value = st.session_state[self.key(name)]
+        self.attempt(lambda: self.chat.settings(**{name: value}))
+
+    def path(self) -> tuple[Node, ...]:
+        """The messages on screen, from the first to the last."""
+        return self.conversation.path()
+
+
+def panes(ui: Ui) -> tuple[Pane, ...]:
+    """The chats of this page: one, or two beside each other."""
+    sides: tuple[Side, ...] = ("left", "right") if st.session_state.get(TWO) else ("left",)
+    found = tuple(Pane(ui, side) for side in sides)
+    for pane in found:
+        pane.refresh()
+    return found

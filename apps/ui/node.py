@@ -1,0 +1,20 @@
+"""A message of a conversation as one line: tokens, speed, why it ended. Knows no widget."""
+
+from __future__ import annotations
+
+from apps.ui.i18n import Words
+from apps.ui.present import stats_line
+from engine.conversation import Node
+from engine.types import Stats, Usage
+
+
+def node_line(node: Node, words: Words) -> str:
+    """The statistics of an answer as under every answer; of what a person wrote, nothing."""
+    if node.outcome is None:
+        return ""
+    told, used = node.stats or {}, node.usage or {}
+    stats = Stats(
+        tokens_per_second=told.get("tokensPerSecond"), time_to_first_token=told.get("timeToFirstTokenSec"),
+    )  # fmt: skip
+    usage = Usage(used.get("prompt_tokens"), used.get("completion_tokens"))
+    return stats_line(node.outcome, usage, stats, words)
