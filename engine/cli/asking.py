@@ -44,6 +44,14 @@ def add_param_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--virtual-window", type=int, metavar="TOKENS", help="a smaller window, enforced exactly")
 
 
+def add_policy_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag that says what to leave out when not everything fits."""
+    from engine.window import POLICIES
+
+    text = "what goes when not everything fits into the window (default stop: nothing, a longer prompt is refused)"
+    parser.add_argument("--policy", choices=POLICIES, default="stop", help=text)
+
+
 def params_of(arguments: argparse.Namespace, **more: object) -> Params:
     """The checked parameters of the flags. Raises BadParameter."""
     given = {param.name: getattr(arguments, param.name) for param in PARAMS}
@@ -96,11 +104,17 @@ def text_of(argument: str | None) -> str:
 def file_text(path: str) -> str:
     """What the file holds. Raises BadFile."""
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror}", path=path, reason=str(error.strerror)) from error
+        return file_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadFile(f"{path} is not UTF-8: byte {error.start}", path=path, reason="not UTF-8") from error
+
+
+def file_bytes(path: str) -> bytes:
+    """What the file holds, undecoded. Raises BadFile."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}", path=path, reason=str(error.strerror)) from error
 
 
 def checked(text: str) -> str:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from engine.cli.asking import add_model_arguments, add_param_arguments, checked, follow, opened, params_of, question_of
+from engine.cli.asking import (
+    add_model_arguments,
+    add_param_arguments,
+    add_policy_argument,
+    checked,
+    follow,
+    opened,
+    params_of,
+    question_of,
+)
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -15,6 +25,7 @@ from engine.types import Message, Result
 if TYPE_CHECKING:
     from engine.engine import Model
     from engine.params import Params
+    from engine.window import Policy
 
 HELP = "ask a question and read the answer as it comes"
 INTERRUPTED = 130
@@ -26,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-s", "--system", metavar="TEXT", help="system prompt")
     add_model_arguments(parser)
     add_param_arguments(parser)
+    add_policy_argument(parser)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
@@ -37,33 +49,57 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     if question is not None and not question.strip():
         raise BadInput("nothing was asked")
     with opened(arguments) as model:
+        asking = _Asking(model, params, arguments.virtual_window, arguments.policy, out)
         if question is None:
-            return _conversation(model, messages, params, arguments.virtual_window, out)
+            return _conversation(asking, messages)
         messages.append(Message("user", question))
-        result, interrupted = _answer(model, messages, params, arguments.virtual_window, out)
+        result, interrupted = asking.answer(messages)
     if result.error:
         raise result.error
     return INTERRUPTED if interrupted else 0
 
 
-def _answer(
-    model: Model, messages: list[Message], params: Params, virtual_window: int | None, out: Output
-) -> tuple[Result, bool]:
-    generation = model.stream(messages, params, virtual_window=virtual_window)
-    result, interrupted = follow(generation, None if out.as_json else out.text)
-    if out.as_json:
-        out.json(result.to_dict())
-    else:
-        out.line()
-    return result, interrupted
+@dataclass(frozen=True)
+class _Asking:
+    """How every question is asked."""
+
+    model: Model
+    params: Params
+    virtual_window: int | None
+    policy: Policy
+    out: Output
+
+    def answer(self, messages: list[Message]) -> tuple[Result, bool]:
+        """The answer, written as it comes, and whether Ctrl-C ended it."""
+        record: dict[str, Any] | None = None
+        sent, window = tuple(messages), self.virtual_window
+        if self.policy != "stop":
+            sent, record = self._planned(messages)
+            window = window if record["exact"] else None  # only a server that counts keeps to it
+        generation = self.model.stream(sent, self.params, virtual_window=window, window=record)
+        result, interrupted = follow(generation, None if self.out.as_json else self.out.text)
+        if self.out.as_json:
+            self.out.json(result.to_dict() if record is None else {**result.to_dict(), "window": record})
+        else:
+            self.out.line()
+        return result, interrupted
+
+    def _planned(self, messages: list[Message]) -> tuple[tuple[Message, ...], dict[str, Any]]:
+        """What is sent of them and the record of it; what is left out is said on stderr."""
+        from engine.window import plan, summarizer
+
+        made = plan(self.model, messages, self.params, self.policy, virtual_window=self.virtual_window,
+                    summarize=summarizer(self.model))  # fmt: skip
+        if not made.whole:
+            dropped, cut = len(made.dropped), len(made.cut)
+            sys.stderr.write(f"{self.policy}: {dropped} of {len(messages)} messages not sent, {cut} sent in part\n")
+        return made.messages, made.record()
 
 
-def _conversation(
-    model: Model, messages: list[Message], params: Params, virtual_window: int | None, out: Output
-) -> int:
+def _conversation(asking: _Asking, messages: list[Message]) -> int:
     """Question and answer in turns until the input ends; Ctrl-C stops an answer, and the conversation at the prompt."""
     while True:
-        out.text("> ")
+        asking.out.text("> ")
         line = sys.stdin.readline()
         if not line:
             return 0
@@ -71,7 +107,7 @@ def _conversation(
             continue
         messages.append(Message("user", line.rstrip("\n")))
         try:
-            result, _ = _answer(model, messages, params, virtual_window, out)
+            result, _ = asking.answer(messages)
             if result.error:
                 raise result.error
         except EngineError as error:
