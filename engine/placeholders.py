@@ -186,9 +186,9 @@ def _check_kind(variable: Variable, given: str) -> None:
 
 def _check_range(variable: Variable, number: float) -> None:
     if variable.low is not None and number < variable.low:
-        _refuse(variable.name, "too_low", low=variable.low)
+        _refuse(variable.name, "too_low", low=_short(variable.low))
     if variable.high is not None and number > variable.high:
-        _refuse(variable.name, "too_high", high=variable.high)
+        _refuse(variable.name, "too_high", high=_short(variable.high))
 
 
 def _number(name: str, value: Any) -> float | None:
@@ -201,6 +201,10 @@ def _number(name: str, value: Any) -> float | None:
     if not math.isfinite(number):
         _refuse(name, "not_a_number")
     return number
+
+
+def _short(number: float) -> float:
+    return int(number) if number.is_integer() else number
 
 
 def _plain(value: Any) -> str:

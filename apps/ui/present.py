@@ -111,8 +111,26 @@ def error_text(error: EngineError, words: Words) -> ErrorText:
     """The two sentences of an error in the reader's language."""
     values = {name: value for name, value in error.details.items() if value is not None}
     details = json.dumps(error.to_dict()["details"], indent=2, ensure_ascii=False, default=str) if values else ""
-    what, todo = (words.filled(f"error.{error.code}.{part}", _Details(values)) for part in ("what", "todo"))
-    return ErrorText(what, todo, error.code, details)
+    said = _Details({**values, **_reason(error, words)})
+    what, todo = (words.filled(f"error.{error.code}.{part}", said) for part in ("what", "todo"))
+    return ErrorText(problem_text(error, words) or what, todo, error.code, details)
+
+
+def problem_text(error: EngineError, words: Words) -> str | None:
+    """What is wrong with a prompt or one of its variables, in a sentence; None where it is something else."""
+    key = f"prompt_problem.{error.details.get('reason')}"
+    if error.code != "bad_input" or not words.has(key):
+        return None
+    try:
+        return words.filled(key, error.details)
+    except KeyError:  # another part of the engine has a reason of the same name, with other details
+        return None
+
+
+def _reason(error: EngineError, words: Words) -> dict[str, str]:
+    """The code of a file's problem in words."""
+    key = f"file_reason.{error.details.get('reason')}"
+    return {"reason": words.t(key)} if error.code == "bad_file" and words.has(key) else {}
 
 
 def neutral_error(words: Words) -> ErrorText:
