@@ -127,6 +127,7 @@ def test_ctrl_c_leaves_whole_json(run: Run) -> None:
     def interrupt() -> None:
         while not any(thread.name == "generation-echo" for thread in threading.enumerate()):
             time.sleep(0.01)
+        time.sleep(1)  # until it is followed; the answer takes twenty
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
