@@ -79,11 +79,12 @@ def planned(
 
 
 def _rendered(model: Model, template: str, messages: tuple[Message, ...]) -> str:
-    from engine.templates import render  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from engine.templates import render
 
     if "raw_completion" not in model.capabilities:
         raise NotSupported(capability="raw_completion", backend=model.backend.name)
-    return str(render(template, messages, **_marks(model)))
+    marks = _marks(model)
+    return str(render(template, messages, bos=marks["bos"], eos=marks["eos"]))
 
 
 def _marks(model: Model) -> dict[str, str]:

@@ -126,6 +126,13 @@ class LlamaCpp:
         """Tokens of one slot."""
         return self._runtime.window
 
+    def marks(self) -> dict[str, str]:
+        """What "bos" and "eos" are for this model's templates; "bos" is empty where the tokenizer adds it by itself."""
+        server = self._loaded()
+        told = server.get("/props")
+        adds = bool(_tokenize(server, ""))
+        return {"bos": "" if adds else str(told.get("bos_token", "")), "eos": str(told.get("eos_token", ""))}
+
     def close(self) -> None:
         """Nothing: connections belong to the runtime."""
 
