@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -285,6 +287,32 @@ def test_the_text_so_far_is_in_the_store_and_marked_after_a_crash(chat: Chat) ->
     assert (node.state, node.outcome) == ("interrupted", "failed") and "and" in node.content
     serving.close()
     chat.stop(wait=True)
+
+
+KILLED = """
+import sys, time
+from engine import Engine, Settings
+from engine.chat import Chat, Choice
+
+chat = Chat(Engine(Settings(), serve=True), "local")
+chat.say(sys.argv[1], Choice("echo"))
+print(chat.conversation.id, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_application_leaves_the_partial_answer_marked(desk: Engine) -> None:
+    child = subprocess.Popen([sys.executable, "-c", KILLED, orders(**SLOW)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    key = child.stdout.readline().strip()
+    until(lambda: "and" in desk.chats.get("local", key).path()[-1].content)
+    child.kill()
+    child.communicate()
+    again = Engine(desk.settings, serve=True)
+    question, answer = Chat(again, "local", key).conversation.path()
+    assert question.content == orders(**SLOW) and answer.content.startswith("one and")
+    assert (answer.state, answer.outcome) == ("interrupted", "failed")
+    again.close()
 
 
 def test_the_store_is_not_written_for_every_token(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

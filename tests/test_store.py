@@ -16,8 +16,10 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from engine import places
+from engine.chats import Chats
 from engine.errors import NotFound, StoreFailed
 from engine.joblog import JobLog
+from engine.library import Library
 from engine.migrations import MIGRATIONS
 from engine.people import People
 from engine.store import Store
@@ -103,6 +105,10 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
     assert (job.state, job.result) == ("done", {"size": 144})
     (line,) = Traces(store, LIMITS).list(owner)
     assert Traces(store, LIMITS).get(line.id, owner).prompt == "<|im_start|>été \ud800"
+    if version >= 2:
+        (chat,) = Chats(store).lines(owner, "ete")
+        assert [node.content for node in Chats(store).get(owner, chat.id).path()] == ["Où ? \ud800", "À Nice."]
+        assert Library(store).get(owner, "prompt", "résumé") == "Résume en une phrase : {{text}}"
     store.close()
     fresh.close()
 
@@ -147,6 +153,7 @@ def test_a_step_runs_once_and_wholly_or_not_at_all(url: str) -> None:
 OPENER = """
 import sys, time
 from sqlalchemy import text
+from engine.library import Library
 from engine.migrations import MIGRATIONS
 from engine.store import Store
 
