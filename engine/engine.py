@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from engine.chats import Chats
     from engine.jobs import JobQueue
     from engine.library import Library
+    from engine.lmslog import LmsLog
     from engine.people import People
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
@@ -109,16 +111,38 @@ class Model:
         """What the model is doing; never loads it."""
         return self._engine.state(self.card)
 
+    def redacted(self, value: Any) -> Any:
+        """The JSON value without what looks like a key, and without this model's own."""
+        from engine.trace import redact
+
+        return redact(value, self._secrets)
+
+    def unobservable(self) -> str:
+        """Why the exact prompt of its requests is not known: `not_observable`, or a Reason of engine.lmslog."""
+        endpoint = self.card.endpoint
+        if endpoint is None or not self._engine.is_lmstudio(endpoint):
+            return "not_observable"
+        return self._engine.lms.reason(endpoint.base_url)
+
     def _record(self, request: Request, report: Report | None, result: Result) -> str | None:
         return self._engine.traces.record(
             request,
-            report,
+            self._with_prompt(request, report, result),
             result,
             backend=self.backend.name,
             model=self.card.id,
             body=self._body_sent(request),
             secrets=self._secrets,
         )
+
+    def _with_prompt(self, request: Request, report: Report | None, result: Result) -> Report | None:
+        """The report with the prompt that LM Studio's own log told, where this is LM Studio and it did."""
+        endpoint = self.card.endpoint
+        if endpoint is None or not self._engine.is_lmstudio(endpoint):
+            return report
+        said = [message.content for message in request.messages]
+        prompt = self._engine.lms.prompt_of(said, (result.stats.wall_time or 0.0) + 1)
+        return report if prompt is None else replace(report or Report(result.outcome), prompt=prompt)
 
     def _body_sent(self, request: Request) -> dict[str, Any]:
         try:
@@ -188,6 +212,13 @@ class Engine:
         return Library(self.store)
 
     @_part
+    def lms(self) -> LmsLog:
+        """LM Studio's log on this machine; read from the first model of its on."""
+        from engine.lmslog import LmsLog
+
+        return LmsLog()
+
+    @_part
     def catalog(self) -> Catalog:
         """Which models exist."""
         from engine.catalog import Catalog
@@ -208,6 +239,12 @@ class Engine:
         from engine.jobs import JobQueue
 
         return JobQueue(JobLog(self.store), self.settings)
+
+    def is_lmstudio(self, endpoint: Endpoint) -> bool:
+        """Whether that endpoint is LM Studio."""
+        from engine.lmslog import is_lmstudio
+
+        return is_lmstudio(endpoint.provider.id, endpoint.base_url)
 
     def models(self) -> tuple[ModelCard, ...]:
         """The models that can be chosen."""
@@ -262,7 +299,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop workers and jobs, close the store."""
-        for name in ("jobs", "runtimes", "store"):
+        for name in ("jobs", "lms", "runtimes", "store"):
             if name in self.__dict__:  # a part that was never used is not opened to be closed
                 self.__dict__[name].close()
 
@@ -278,6 +315,8 @@ class Engine:
     def _remote(self, card: ModelCard, endpoint: Endpoint, key: str | None) -> Model:
         from engine.backends.openai_compat import OpenAICompat
 
+        if self.is_lmstudio(endpoint):
+            self.lms.listen(endpoint.base_url)
         known = key or endpoint.provider.key_of(endpoint.base_url)
         backend = OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
         return Model(self, card, backend, secrets=(known,) if known else ())

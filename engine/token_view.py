@@ -138,7 +138,7 @@ def _whole(data: bytes) -> str | None:
 
 
 def _hexadecimal(data: bytes) -> str:
-    return f"<{data.hex(' ').upper()}>"
+    return "".join(f"<{byte:02X}>" for byte in data)
 
 
 def _scored(entry: Mapping[str, Any]) -> Scored:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.ui.i18n import Words, number
-from engine.token_view import Alternative, Piece, Scored
+from engine.token_view import Alternative, Piece, Scored, visible
 
 _FOLDER = Path(__file__).parent / "components"
 _END = "∎"  # stands for a token without text, which ends the answer
@@ -103,13 +103,13 @@ def _token(token: Scored, words: Words) -> dict[str, Any]:
 
 
 def _alternative(other: Alternative, words: Words) -> dict[str, Any]:
-    piece, percent = Piece(0, other.text), _percent(other.probability, words)
+    shown, percent = visible(other.text) or words.t("tokens.end"), _percent(other.probability, words)
     return {
         "text": other.text,
-        "shown": piece.shown or _END,
+        "shown": shown,
         "p": round(other.probability, 6),
         "percent": percent,
-        "label": words.t("tokens.scored", text=piece.shown or words.t("tokens.end"), percent=percent),
+        "label": words.t("tokens.scored", text=shown, percent=percent),
         "whole": other.whole,
     }
 

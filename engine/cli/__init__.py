@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, complete, models, tokens, trace
+from engine.cli import chat, complete, log, models, tokens, trace
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -35,7 +35,14 @@ class Verb(Protocol):
         ...
 
 
-VERBS: Mapping[str, Verb] = {"models": models, "chat": chat, "complete": complete, "trace": trace, "tokens": tokens}
+VERBS: Mapping[str, Verb] = {
+    "models": models,
+    "chat": chat,
+    "complete": complete,
+    "trace": trace,
+    "tokens": tokens,
+    "log": log,
+}
 
 INTERRUPTED = 130
 NOBODY_READS = 141

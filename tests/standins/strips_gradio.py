@@ -8,9 +8,9 @@ import gradio as gr
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from apps.gradio_components import choice_of, scored_strip, scored_value, token_strip, tokens_value  # noqa: E402
-from apps.ui.i18n import words  # noqa: E402
-from tests.standins.strips import pieces, scored  # noqa: E402
+from apps.gradio_components import choice_of, scored_strip, scored_value, token_strip, tokens_value
+from apps.ui.i18n import words
+from tests.standins.strips import pieces, scored
 
 WORDS = words("fr")
 

@@ -7,9 +7,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from apps.streamlit_components import scored_strip, token_strip  # noqa: E402
-from apps.ui.i18n import words  # noqa: E402
-from tests.standins.strips import pieces, scored  # noqa: E402
+from apps.streamlit_components import scored_strip, token_strip
+from apps.ui.i18n import words
+from tests.standins.strips import pieces, scored
 
 WORDS = words("fr")
 

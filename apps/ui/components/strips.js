@@ -149,6 +149,7 @@ function popping(root, strip, panel, boxes, data) {
   let open = -1;
   let pinned = false;
   let leaving = 0;
+  let still = true; // a pointer that rests where something is drawn or closes opens nothing before it moves
 
   const close = () => {
     clearTimeout(leaving);
@@ -166,7 +167,9 @@ function popping(root, strip, panel, boxes, data) {
     boxes[place].setAttribute("aria-expanded", "true");
     fill(panel, data, place, (choice) => {
       close();
+      still = true;
       boxes[place].focus();
+      close();
       root.report?.(choice);
     });
     panel.hidden = false;
@@ -180,6 +183,11 @@ function popping(root, strip, panel, boxes, data) {
   };
 
   strip.addEventListener("pointerover", (event) => {
+    if (event.pointerType !== "touch" && placeOf(event) >= 0 && !pinned && !still) show(placeOf(event));
+  });
+  strip.addEventListener("pointermove", (event) => {
+    if (!still || (!event.movementX && !event.movementY)) return;
+    still = false;
     if (event.pointerType !== "touch" && placeOf(event) >= 0 && !pinned) show(placeOf(event));
   });
   strip.addEventListener("pointerleave", leave);
@@ -207,6 +215,7 @@ function popping(root, strip, panel, boxes, data) {
     event.stopPropagation();
     const box = boxes[open];
     close();
+    still = true;
     box.focus();
     close();
   });
@@ -216,7 +225,9 @@ function popping(root, strip, panel, boxes, data) {
   // Each drawing has listeners of its own on the page: the one before goes when the next begins, or the strip is gone
   const outside = (event) => {
     if (!root.isConnected) root.closeOpen();
-    else if (event.type === "scroll" ? !event.composedPath().includes(panel) : !event.composedPath().includes(root)) close();
+    else if (open < 0 || event.composedPath().includes(event.type === "pointerdown" ? root : panel)) return;
+    else if (event.type === "pointerdown" || !inSight(strip, boxes[open])) close();
+    else below(panel, boxes[open]);
   };
   const kinds = ["pointerdown", "scroll", "resize"];
   kinds.forEach((kind) => window.addEventListener(kind, outside, true));
@@ -245,6 +256,12 @@ function fill(panel, data, place, choose) {
   }
   panel.replaceChildren(make("p", "title", token.label), list);
   if (data.choosable && token.alternatives.length) panel.append(make("p", "hint", data.labels.choose));
+}
+
+// Not scrolled away, out of the strip or out of the window.
+function inSight(strip, box) {
+  const [at, around] = [box.getBoundingClientRect(), strip.getBoundingClientRect()];
+  return at.bottom > Math.max(0, around.top) && at.top < Math.min(window.innerHeight, around.bottom);
 }
 
 function below(panel, box) {
