@@ -4,6 +4,6 @@ export default ({ data }) => {
   const before = window.atelierSection;
   window.atelierSection = data.section;
   if (before !== undefined && before !== data.section && window.matchMedia("(max-width: 767px)").matches) {
-    document.querySelector("[data-testid=stSidebar][aria-expanded=true] [data-testid=stSidebarCollapseButton] button")?.click();
+    document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
   }
 };
