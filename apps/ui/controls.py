@@ -4,6 +4,7 @@ widget.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ SLIDER_STEPS = 1000  # a finer range is typed, not dragged
 @dataclass(frozen=True)
 class Control:
     """One control: how to draw it, its bounds, what it starts with. `value` None is an empty field: "left to the
-    backend".
+    backend". A disabled one says by `reason` why its model does not take it.
     """
 
     kind: Widget
@@ -32,15 +33,23 @@ class Control:
     value: Any = None
     choices: tuple[str, ...] = ()
     whole: bool = False
+    disabled: bool = False
+    reason: str | None = None
 
 
-def controls(lang: Language, names: tuple[str, ...] | None = None) -> tuple[Control, ...]:
-    """A control for every parameter, or for those in `names`, in the order of the table."""
-    return tuple(control(param, lang) for param in PARAMS if names is None or param.name in names)
+def controls(
+    lang: Language, names: tuple[str, ...] | None = None, *, unsupported: Mapping[str, str] | None = None
+) -> tuple[Control, ...]:
+    """A control for every parameter, or for those in `names`, in the order of the table; those that are `unsupported`
+    (engine.support) are disabled.
+    """
+    reasons = unsupported or {}
+    wanted = (param for param in PARAMS if names is None or param.name in names)
+    return tuple(control(param, lang, reasons.get(param.name)) for param in wanted)
 
 
-def control(param: Param, lang: Language) -> Control:
-    """The control of one parameter, in the reader's language."""
+def control(param: Param, lang: Language, reason: str | None = None) -> Control:
+    """The control of one parameter, in the reader's language; disabled where there is a key of a reason."""
     cast = int if param.kind == "int" else float
     low, high, step = (None if bound is None else cast(bound) for bound in (param.low, param.high, param.step))
     return Control(
@@ -55,6 +64,8 @@ def control(param: Param, lang: Language) -> Control:
         value="\n".join(param.default) if param.kind == "lines" else param.default,
         choices=param.choices,
         whole=param.kind == "int",
+        disabled=reason is not None,
+        reason=words(lang).t(reason) if reason else None,
     )
 
 
