@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.conversation import Attachment, ChatSettings, Conversation, Node
@@ -137,6 +137,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
     return replace(made.at(draw(st.sampled_from([None, *made.nodes]))), settings=settings)
 
 
+@settings(deadline=None)
 @given(conversations())
 def test_our_format_is_the_identity(conversation: Conversation) -> None:
     told = to_bytes(export_conversation(conversation))
@@ -144,6 +145,7 @@ def test_our_format_is_the_identity(conversation: Conversation) -> None:
     assert json.loads(told)["format"] == "atelier-chat/1"
 
 
+@settings(deadline=None)
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_many_in_one_file(several: list[Conversation]) -> None:
     assert import_any(to_bytes(export_all(several)), "all.json") == tuple(several)
@@ -156,6 +158,7 @@ def talk(system: str, texts: list[str]) -> Conversation:
     return made
 
 
+@settings(deadline=None)
 @given(st.just("") | WORDS, st.lists(WORDS, min_size=1, max_size=5))
 def test_markdown_and_messages_keep_the_branch(system: str, texts: list[str]) -> None:
     conversation = talk(system, texts)
@@ -257,6 +260,7 @@ def test_one_clear_refusal(name: str) -> None:
     assert refused.value.details["path"].startswith("their.json") and len(refused.value.message) < 600
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_random_bytes_are_refused_or_read(data: bytes) -> None:
     with contextlib.suppress(BadFile):
@@ -299,6 +303,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("mapping", "chat", "messages", "nodes")), JSON)
 def test_random_shapes_are_refused_or_read(name: str, value: Any) -> None:
     told = [{name: value, "format": "atelier-chat/1"} if name == "nodes" else {name: value}]

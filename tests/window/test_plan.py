@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Engine, Settings
@@ -275,6 +275,7 @@ CONTENT = st.text(alphabet="ab é😀\n.<", max_size=40)
 CONVERSATION = st.lists(st.builds(Message, st.sampled_from(ROLES), CONTENT), max_size=25)
 
 
+@settings(deadline=None)
 @given(CONVERSATION, st.sampled_from(POLICIES), st.integers(1, 200), st.integers(-1, 60))
 def test_nothing_is_dropped_without_a_record(
     messages: list[Message], policy: Any, window: int, max_tokens: int
@@ -309,6 +310,7 @@ def _kept_as_recorded(made: Plan, index: int, asked: Message, sent: Message) -> 
         assert sent == asked
 
 
+@settings(deadline=None)
 @given(CONVERSATION, st.integers(1, 200))
 def test_the_oldest_go_first(messages: list[Message], window: int) -> None:
     try:
