@@ -34,6 +34,29 @@ def test_a_student_may_not_load(engine: EchoEngine, in_class: Any) -> None:
     assert not page("models", model="smollm2-135m-instruct").button
 
 
+@pytest.mark.parametrize(("name", "button"), [("models", 0), ("room", "room.wipe")])
+def test_a_button_of_the_teachers_does_nothing_in_a_students_hands(
+    engine: EchoEngine, in_class: Any, monkeypatch: pytest.MonkeyPatch, isolation: Any, name: str, button: int | str
+) -> None:
+    """As if a browser sent the click of a button that it has seen, or knows of."""
+    isolation.mkdir(parents=True, exist_ok=True)
+    room = Classroom(isolation / "class.json")
+    teacher = engine.people.join("Prof", "teacher")
+    done: list[str] = []
+    monkeypatch.setattr(host, "classroom", lambda: room)
+    monkeypatch.setattr(engine, "runtime", lambda _: done.append("loaded"))
+    monkeypatch.setattr(engine, "unload", lambda _: done.append("unloaded"))
+    monkeypatch.setattr(host, "person_of", lambda headers: teacher)
+    app = page(name, model="smollm2-135m-instruct")
+    pressed = app.button[button] if isinstance(button, int) else app.button(key=button)
+    monkeypatch.setattr(host, "person_of", lambda headers: in_class)
+    pressed.click().run()
+    assert not app.exception and not app.button
+    assert done == [] and len(engine.people.all()) == 2
+    monkeypatch.setattr(host, "person_of", lambda headers: teacher)
+    assert page(name, model="smollm2-135m-instruct").button  # there was something to press
+
+
 def test_the_class_page_is_the_teachers(engine: EchoEngine, in_class: Any) -> None:
     app = page("room")
     assert not app.exception and "access_denied" in app.error[0].value
