@@ -1,1 +1,1 @@
-"""The counting rhyme: how much of what it read a model can still say. Knows no interface and prints nothing."""
+"""The context-window experiment of the course sheet: a numbered rhyme grows until the model loses it."""
