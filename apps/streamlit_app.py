@@ -18,6 +18,7 @@ ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would b
 # Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA.
 STYLE = """<style>
 .stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
+[data-testid=stBottomBlockContainer]{padding-top:.5rem;padding-bottom:1rem}
 .stChatMessage{padding:.5rem .75rem}
 .stChatMessage [data-testid=stVerticalBlock]{gap:.4rem}
 .stMarkdown table{display:block;max-width:100%;overflow-x:auto}

@@ -77,8 +77,7 @@ def switcher(pane: Pane, node: Node) -> None:
             key=pane.key(f"{name}.{node.id}"),
         )  # fmt: skip
         if step < 0:
-            st.markdown(f"{place + 1}/{len(family)}", width="content",
-                        help=ui.t("chat_act.version", number=place + 1, total=len(family)))  # fmt: skip
+            st.markdown(f"{place + 1}/{len(family)}", width="content")
 
 
 def _choose(pane: Pane, node_id: str) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from apps.streamlit_chat.gauge import gauge, policy
+from apps.streamlit_chat.files import Upload, pending, say
+from apps.streamlit_chat.gauge import gauge
+from apps.streamlit_chat.library import OPEN, commands
 from apps.streamlit_chat.pane import Pane
 from engine.types import Role
 
@@ -21,6 +23,7 @@ def composer(panes: Sequence[Pane]) -> None:
         columns = st.columns(len(panes)) if len(panes) > 1 else [st.container()]
         for column, pane in zip(columns, panes, strict=True):
             with column:
+                pending(pane)
                 gauge(pane)
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key="chat.bar"):
             st.selectbox(
@@ -32,11 +35,14 @@ def composer(panes: Sequence[Pane]) -> None:
                     ui.t("chat_two.target"), TARGETS, default="both", required=True, key="chat.target",
                     format_func=lambda name: ui.t(f"chat_two.{name}"), label_visibility="collapsed",
                 )  # fmt: skip
-            for pane in panes:
-                policy(pane)
-            _ways_out(panes)
+            st.button(ui.t("chat_compose.library"), icon=":material/bookmarks:", help=ui.t("chat_compose.library_help"),
+                      on_click=panes[0].set, args=(OPEN, ""), key="chat.prompts")  # fmt: skip
+            if any(pane.chat.writing for pane in panes):
+                st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=_stop, args=(panes,),
+                          type="primary", key="chat.stop")  # fmt: skip
     _prefill(panes[0])
-    st.chat_input(_hint(panes[0]), key="chat.input", submit_mode="disable", on_submit=_sent, args=(panes,))
+    st.chat_input(_hint(panes[0]), key="chat.input", submit_mode="disable", accept_file="multiple", max_upload_size=50,
+                  on_submit=_sent, args=(panes,))  # fmt: skip
 
 
 def _hint(pane: Pane) -> str:
@@ -44,24 +50,6 @@ def _hint(pane: Pane) -> str:
     if pane.conversation.settings.mode == "raw":
         return pane.ui.t("chat_compose.raw")
     return pane.ui.t("chat.input" if role == "user" else f"chat_compose.as_{role}")
-
-
-def _ways_out(panes: Sequence[Pane]) -> None:
-    """Stop what is being written; else take back the last change."""
-    ui = panes[0].ui
-    if any(pane.chat.writing for pane in panes):
-        st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=_stop, args=(panes,), type="primary",
-                  key="chat.stop")  # fmt: skip
-        return
-    for name, sign in (("undo", ":material/undo:"), ("redo", ":material/redo:")):
-        for pane in panes:
-            if getattr(pane.chat, f"can_{name}"):
-                st.button(sign, help=ui.t(f"chat_act.{name}_help"), type="tertiary", key=pane.key(name),
-                          on_click=_step, args=(pane, name))  # fmt: skip
-
-
-def _step(pane: Pane, name: str) -> None:
-    pane.attempt(getattr(pane.chat, name))
 
 
 def _stop(panes: Sequence[Pane]) -> None:
@@ -72,24 +60,24 @@ def _stop(panes: Sequence[Pane]) -> None:
 
 def _prefill(pane: Pane) -> None:
     """What could not be sent stays in the input; a link may fill it, but never sends."""
-    if draft := pane.chat.draft or st.query_params.get("prompt"):
-        st.session_state["chat.input"], pane.chat.draft = draft, None
-        st.query_params.pop("prompt", None)
+    link = st.query_params.pop("prompt", None) if "prompt" in st.query_params else None
+    draft = link or pane.chat.draft
+    if draft and draft != pane.get("prefilled"):
+        st.session_state["chat.input"] = draft
+    pane.set("prefilled", draft)
 
 
 def _sent(panes: Sequence[Pane]) -> None:
-    send(panes, st.session_state["chat.input"])
+    given = st.session_state["chat.input"]
+    if commands(panes[0].ui, given.text):
+        panes[0].set(OPEN, given.text)
+    else:
+        send(panes, given.text, tuple(Upload(file.name, file.getvalue()) for file in given.files))
 
 
-def send(panes: Sequence[Pane], text: str) -> None:
+def send(panes: Sequence[Pane], text: str, files: Sequence[Upload] = ()) -> None:
     """Send a message to the chats that are chosen, in the role that is chosen."""
     target, role = st.session_state.get("chat.target", "both"), st.session_state.get("chat.role", "user")
     for pane in panes:
         if len(panes) == 1 or target in ("both", pane.side):
-            _say(pane, text, role)
-
-
-def _say(pane: Pane, text: str, role: Role) -> None:
-    pane.attempt(lambda: pane.chat.say(text, pane.choice(), role=role))
-    if pane.get("failure"):
-        pane.chat.draft = text
+            say(pane, text, role, files)

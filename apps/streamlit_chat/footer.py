@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
+from apps.streamlit_chat.form import verdict
 from apps.streamlit_chat.pane import Pane
+from apps.streamlit_components import chosen, scored_strip
 from apps.streamlit_kit import guard
 from apps.ui import present
 from apps.ui.node import node_line
 from engine.conversation import Node
+from engine.token_view import answer_tokens, prefix
 
 OUTCOME_NOTES = {"failed": "chat.interrupted", "user_stopped": "chat.stopped"}
 
@@ -39,6 +43,8 @@ def footer(pane: Pane, node: Node) -> None:
         st.caption(line)
     if node.role != "assistant" or node.model is None:
         return
+    verdict(pane, node.content)
+    _scored(pane, node)
     with st.container(horizontal=True, gap="small", key=pane.key(f"footer.{node.id}")):
         if node.stats:
             _folded(pane, "stats.title", ":material/lightbulb:", lambda: statistics(pane, node))
@@ -48,6 +54,25 @@ def footer(pane: Pane, node: Node) -> None:
                 on_click=pane.set, args=("drawer", (node.id, "prompt" if name == "trace" else "code")),
                 key=pane.key(name),
             )  # fmt: skip
+
+
+def _scored(pane: Pane, node: Node) -> None:
+    """The answer's tokens by their probability; a click on another possible one goes on from there."""
+    if not pane.conversation.settings.token_view:
+        return
+    if not node.tokens:
+        st.caption(pane.ui.t("chat_tokens.none"))
+        return
+    key = pane.key(f"scored.{node.id}")
+    scored = answer_tokens(node.tokens)
+    scored_strip(scored, pane.ui.words, key, on_choice=partial(_branched, pane, node, key))
+
+
+def _branched(pane: Pane, node: Node, key: str) -> None:
+    scored = answer_tokens(node.tokens)
+    if choice := chosen(key, scored):
+        begun = prefix(scored, choice.position, choice.text)
+        pane.attempt(lambda: pane.chat.branch_with(node.id, begun, pane.choice()))
 
 
 def _folded(pane: Pane, title: str, icon: str, draw: Callable[[], None]) -> None:

@@ -15,15 +15,30 @@ SMALLEST = 16  # tokens of a virtual window
 
 
 def gauge(pane: Pane) -> None:
-    """The bar, and one sentence where not everything would be sent."""
+    """The bar with the policy beside it, and one sentence where not everything would be sent."""
     ui, plan = pane.ui, pane.plan()
-    if bar := _coarse(pane, plan):
-        shares = plan.segments if isinstance(plan, Plan) else None
-        st.html(window_html(bar, fine(shares, ui.words) if shares else None))
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key("gauge")):
+        if bar := _coarse(pane, plan):
+            shares = plan.segments if isinstance(plan, Plan) else None
+            st.html(window_html(bar, fine(shares, ui.words) if shares else None))
+        policy(pane)
+        _steps(pane)
     if isinstance(plan, PromptTooLong):
         st.caption(f"⚠ {ui.t('chat_window.too_long', needed=plan.prompt_tokens, window=plan.window)}")
     elif plan is not None and plan.dropped:
         st.caption(f":material/content_cut: {ui.words.n('chat_window.will_drop', len(plan.dropped))}")
+
+
+def _steps(pane: Pane) -> None:
+    """Take back the last change, or make it again."""
+    for name, sign in (("undo", ":material/undo:"), ("redo", ":material/redo:")):
+        if getattr(pane.chat, f"can_{name}") and not pane.chat.writing:
+            st.button(sign, help=pane.ui.t(f"chat_act.{name}_help"), type="tertiary", key=pane.key(name),
+                      on_click=_step, args=(pane, name))  # fmt: skip
+
+
+def _step(pane: Pane, name: str) -> None:
+    pane.attempt(getattr(pane.chat, name))
 
 
 def _coarse(pane: Pane, plan: Plan | PromptTooLong | None) -> Gauge | None:
@@ -32,7 +47,7 @@ def _coarse(pane: Pane, plan: Plan | PromptTooLong | None) -> Gauge | None:
         shares = plan.segments
         return coarse(shares, words)
     if isinstance(plan, PromptTooLong):
-        return present.gauge(plan.prompt_tokens, 0, 0, plan.window, words)
+        return present.gauge(plan.prompt_tokens or 0, 0, 0, plan.window or 0, words)
     size = min((size for size in (pane.window(), pane.conversation.settings.virtual_window) if size), default=None)
     return present.gauge(*_last_used(pane), reserve, size, words) if size else None
 

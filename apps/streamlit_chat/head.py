@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from apps.streamlit_chat.form import added, output, template
 from apps.streamlit_chat.pane import TWO, Pane
-from apps.streamlit_kit import plain
+from apps.streamlit_chat.preset import preset
+from apps.streamlit_kit import guard, plain
 from engine.conversation import ChatSettings
 
+FOLDED: tuple[tuple[str, str, Callable[[Pane], None]], ...] = (
+    ("preset", ":material/bookmark:", preset),
+    ("template", ":material/data_object:", template),
+    ("output", ":material/rule:", output),
+)
 SHOWN = 60  # characters of the system prompt in the line
 
 
 def split(panes: Sequence[Pane]) -> None:
     """The switch that puts a second chat beside the first, and the model of that one."""
     ui = panes[0].ui
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
-        st.toggle(ui.t("chat_two.toggle"), key=TWO, help=ui.t("chat_two.toggle_help"))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", key="chat.split"):
         if len(panes) > 1:
             cards = {card.id: card for card in ui.engine.models() if not card.problem}
             cards.setdefault(panes[1].card.id, panes[1].card)
-            st.selectbox(ui.t("chat_two.model"), list(cards), key=panes[1].bound("model", panes[1].card.id),
+            st.selectbox(ui.t("chat_two.model"), list(cards), key=panes[1].bound("model", panes[1].card.id), width=300,
                          format_func=lambda name: cards[name].name)  # fmt: skip
+        st.toggle(ui.t("chat_two.toggle"), key=TWO, help=ui.t("chat_two.toggle_help"))
 
 
 def head(pane: Pane) -> None:
@@ -33,12 +40,26 @@ def head(pane: Pane) -> None:
             ui.t("glossary.system.name"), key=pane.bound("system", settings.system), help=ui.t("glossary.system.text"),
             placeholder=ui.t("chat_head.system_hint"), height=68, on_change=pane.changed, args=("system",),
         )  # fmt: skip
+        with guard(ui):
+            added(pane)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.segmented_control(
                 ui.t("chat_head.mode"), ("chat", "raw"), required=True, help=ui.t("chat_head.mode_help"),
                 format_func=lambda mode: ui.t(f"chat_head.mode_{mode}"), key=pane.bound("mode", settings.mode),
                 on_change=pane.changed, args=("mode",),
             )  # fmt: skip
+            for name, icon, draw in FOLDED:
+                _folded(pane, name, icon, draw)
+            st.toggle(ui.t("chat_tokens.toggle"), key=pane.bound("token_view", settings.token_view),
+                      help=ui.t("chat_tokens.toggle_help"), on_change=pane.changed, args=("token_view",))  # fmt: skip
+
+
+def _folded(pane: Pane, name: str, icon: str, draw: Callable[[Pane], None]) -> None:
+    with st.popover(pane.ui.t(f"chat_head.{name}"), icon=icon, help=pane.ui.t(f"chat_head.{name}_help"),
+                    on_change="rerun", key=pane.key(f"{name}.box")) as box:  # fmt: skip
+        if box.open:
+            with guard(pane.ui):
+                draw(pane)
 
 
 def _line(pane: Pane, settings: ChatSettings) -> str:

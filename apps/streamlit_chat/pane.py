@@ -127,10 +127,12 @@ class Pane:
 
     def plan(self) -> Plan | PromptTooLong | None:
         """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
-        if not self.counts or not self.path() or self.chat.writing is not None:
+        known = self.get("plan")
+        if self.chat.writing is not None:  # counting would wait behind the answer
+            return known[1] if known else None
+        if not self.counts or not self.path():
             return None
         asked = (self.conversation, self.card.id, self.ui.params["max_tokens"])
-        known = self.get("plan")
         if known is None or known[0] != asked or known[0][0] is not asked[0]:
             known = (asked, self._plan())
             self.set("plan", known)

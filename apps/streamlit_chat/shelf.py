@@ -4,19 +4,26 @@ one.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
-from apps.streamlit_kit import column, plain
+from apps.streamlit_kit import Ui, column, plain
 from engine.chats import ChatLine
 from engine.conversation import Conversation
+from engine.types import ROLES
 
 LISTED = 8
 TITLE_SHOWN = 34  # letters of a title in a column of 300 pixels
-TYPES = ("json", "jsonl")
+TYPES = ("json", "jsonl", "md")
+FORMS = (
+    ("json", "json", "application/json"),
+    ("markdown", "md", "text/markdown"),
+    ("jsonl", "jsonl", "application/jsonl"),
+)
+EXPORTED = 10_000  # conversations in one file
 
 
 def shelf(pane: Pane) -> None:
@@ -42,8 +49,9 @@ def _list(pane: Pane) -> None:
                       placeholder=ui.t("chat_list.search_hint"), icon=":material/search:")  # fmt: skip
     if not lines:
         st.caption(ui.t("chat_list.nothing_found" if st.session_state.get("chat.search") else "chat_list.none"))
-    for line in lines[:listed]:
-        _line(pane, line)
+    with st.container(gap="xxsmall"):
+        for line in lines[:listed]:
+            _line(pane, line)
     if len(lines) > listed:
         st.button(ui.t("chat_list.more"), type="tertiary", icon=":material/expand_more:", key="chat.listed",
                   on_click=pane.set, args=("listed", listed + 4 * LISTED))  # fmt: skip
@@ -109,32 +117,40 @@ def _restore(pane: Pane, gone: Conversation) -> None:
 
 
 def _transfer(pane: Pane) -> None:
-    from engine.transfer import export_conversation, to_markdown, to_openai_jsonl
-
     ui, one = pane.ui, pane.conversation
     name = "".join(sign if sign.isalnum() else "-" for sign in one.title[:40]).strip("-") or "chat"
-    forms: tuple[tuple[str, str, str, Callable[[], str]], ...] = (
-        ("json", "json", "application/json", lambda: _json(export_conversation(one))),
-        ("markdown", "md", "text/markdown", lambda: to_markdown(one)),
-        ("jsonl", "jsonl", "application/jsonl", lambda: to_openai_jsonl(one)),
-        ("all", "json", "application/json", lambda: _json(_all(pane))),
-    )
-    for key, ending, kind, make in forms:
-        st.download_button(ui.t(f"chat_list.export_{key}"), make, f"{name}.{ending}", kind, type="tertiary",
-                           icon=":material/download:", on_click="ignore", key=f"chat.export.{key}")  # fmt: skip
+    _downloads(pane, "one", name, lambda: [one])
+    _downloads(pane, "all", "chats", lambda: _all(pane))
     st.file_uploader(ui.t("chat_list.import"), TYPES, help=ui.t("chat_list.import_help"), key="chat.import",
                      on_change=_import, args=(pane,), max_upload_size=50)  # fmt: skip
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+def _downloads(pane: Pane, scope: str, name: str, chosen: Callable[[], Iterable[Conversation]]) -> None:
+    """The files of one conversation, or of all: made only when they are asked for."""
+    ui = pane.ui
+    st.caption(ui.t(f"chat_list.scope_{scope}"))
+    with st.container(horizontal=True, gap="small"):
+        for form, ending, kind in FORMS:
+            st.download_button(
+                ui.t(f"chat_list.form_{form}"), partial(_written, ui, form, chosen), f"{name}.{ending}",
+                kind, help=ui.t(f"chat_list.form_{form}_help"), on_click="ignore", key=f"chat.export.{scope}.{form}",
+            )  # fmt: skip
 
 
-def _all(pane: Pane) -> list[object]:
-    from engine.transfer import export_conversation
+def _written(ui: Ui, form: str, chosen: Callable[[], Iterable[Conversation]]) -> str | bytes:
+    from engine.transfer import export_all, export_conversation, to_bytes, to_markdown, to_openai_jsonl
 
+    found = list(chosen())
+    if form == "markdown":
+        return to_markdown(found, {role: ui.t(f"chat_role.{role}") for role in ROLES})
+    if form == "jsonl":
+        return to_openai_jsonl(found)
+    return to_bytes(export_conversation(found[0]) if len(found) == 1 else export_all(found))
+
+
+def _all(pane: Pane) -> Iterable[Conversation]:
     owner, chats = pane.ui.person.id, pane.ui.engine.chats
-    return [export_conversation(chats.get(owner, line.id)) for line in chats.lines(owner, limit=10_000)]
+    return (chats.get(owner, line.id) for line in chats.lines(owner, limit=EXPORTED))
 
 
 def _import(pane: Pane) -> None:

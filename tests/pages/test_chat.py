@@ -112,7 +112,8 @@ def test_what_stands_under_an_answer_opens(app: AppTest, name: str) -> None:
         assert json.loads(shown[0])["stopReason"] == "eosFound"
         assert json.loads(shown[0])["predictedTokensCount"] == 3
     elif name == "trace":
-        assert shown == ["user: one two three\nassistant:"]
+        assert json.loads(shown[0]) == [{"role": "user", "content": "one two three"}]
+        assert "user: one two three\nassistant:" in "".join(block.proto.body for block in app.get("html"))
     else:
         assert shown[0].startswith("curl http://")
         assert any("from openai" in text for text in shown) and any("ChatOpenAI" in text for text in shown)

@@ -149,7 +149,7 @@ function popping(root, strip, panel, boxes, data) {
   let open = -1;
   let pinned = false;
   let leaving = 0;
-  let still = true; // a pointer that rests where something is drawn or closes opens nothing before it moves
+  let still = false; // a pointer that rests where a panel closes opens nothing before it moves
 
   const close = () => {
     clearTimeout(leaving);

@@ -1,0 +1,134 @@
+"""The template that frames the messages, and the form that an answer must have: choosers, editors, previews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from apps.streamlit_chat.pane import Pane
+from apps.streamlit_kit import plain, show_error
+from engine.conversation import ChatSettings
+from engine.errors import EngineError, NotSupported
+from engine.output import KINDS, Output, ready
+from engine.templates import NAMES, injected_system, preview, source
+
+WRITTEN = "written"
+SHOWN_MESSAGES = 6  # in a preview
+
+
+def added(pane: Pane) -> None:
+    """The system prompt that the model's own template puts in where nobody wrote one."""
+    ui = pane.ui
+    if not pane.counts or pane.conversation.settings.mode == "raw" or pane.conversation.settings.template:
+        return
+    known = st.session_state.setdefault("chat.injected", {})
+    if pane.card.id not in known:
+        try:
+            known[pane.card.id] = injected_system(ui.open(pane.card.id))
+        except NotSupported:
+            known[pane.card.id] = None
+    if text := known[pane.card.id]:
+        instead = bool(pane.conversation.settings.system.strip())
+        st.caption(ui.t("chat_head.added_off" if instead else "chat_head.added"))
+        if not instead:
+            st.code(text, language=None, wrap_lines=True)
+
+
+def template(pane: Pane) -> None:
+    """Which template, its text, and what it makes of the conversation."""
+    ui, settings = pane.ui, pane.conversation.settings
+    kind = settings.template if settings.template in NAMES else WRITTEN if settings.template else None
+    st.selectbox(
+        ui.t("chat_head.template"), (None, WRITTEN, *NAMES), key=pane.bound("template_kind", kind),
+        format_func=lambda name: _named(pane, name), help=ui.t("chat_head.template_help"),
+        on_change=_template_chosen, args=(pane,),
+    )  # fmt: skip
+    if settings.template is None:
+        return
+    if kind == WRITTEN:
+        st.text_area(ui.t("chat_head.template_text"), key=pane.bound("template", settings.template), height=160,
+                     on_change=pane.changed, args=("template",))  # fmt: skip
+    st.caption(ui.t("chat_head.template_tools"))
+    said = [(one.role, one.content) for one in pane.conversation.messages(pane.conversation.leaf)][-SHOWN_MESSAGES:]
+    st.caption(ui.t("chat_head.template_preview"))
+    try:
+        text = preview(settings.template, tuple(said or [("user", ui.words.typed("chat.example_1"))]))
+    except EngineError as error:
+        show_error(ui, error)
+    else:
+        st.code(text, language=None, wrap_lines=True)
+
+
+def _named(pane: Pane, name: str | None) -> str:
+    if name is None or name == WRITTEN:
+        return pane.ui.t("chat_head.template_own" if name is None else "chat_head.template_written")
+    return name
+
+
+def _template_chosen(pane: Pane) -> None:
+    name = st.session_state[pane.key("template_kind")]
+    wanted = source("chatml") if name == WRITTEN else name
+    pane.attempt(lambda: pane.chat.settings(template=wanted))
+
+
+def output(pane: Pane) -> None:
+    """Free text, a schema or a grammar: ready ones, an editor, and whether it can be used."""
+    ui, settings = pane.ui, pane.conversation.settings
+    st.segmented_control(
+        ui.t("chat_head.output"), KINDS, required=True, key=pane.bound("output_kind", settings.output_kind),
+        format_func=lambda kind: ui.t(f"chat_head.output_{kind}"), help=ui.t("chat_head.output_help"),
+        on_change=_kind_chosen, args=(pane,),
+    )  # fmt: skip
+    if settings.output_kind == "text":
+        return
+    forms = ready(settings.output_kind)
+    st.selectbox(
+        ui.t("chat_head.output_ready"), list(forms), index=None, format_func=lambda name: forms[name].title[ui.lang],
+        key=pane.key(f"ready.{settings.output_kind}"), on_change=_ready_chosen, args=(pane,),
+    )  # fmt: skip
+    st.text_area(ui.t("chat_head.output_source"), key=pane.bound("output_source", settings.output_source), height=160,
+                 on_change=pane.changed, args=("output_source",))  # fmt: skip
+    if settings.output_source.strip():
+        _check(pane, settings)
+
+
+def _check(pane: Pane, settings: ChatSettings) -> None:
+    try:
+        Output(settings.output_kind, settings.output_source).check()
+    except EngineError as error:
+        show_error(pane.ui, error)
+    else:
+        st.caption(f"✓ {pane.ui.t('chat_head.output_valid')}")
+
+
+def _kind_chosen(pane: Pane) -> None:
+    kind = st.session_state[pane.key("output_kind")]
+    first = "" if kind == "text" else next(iter(ready(kind).values())).output.source
+    pane.attempt(lambda: pane.chat.settings(output_kind=kind, output_source=first))
+
+
+def _ready_chosen(pane: Pane) -> None:
+    kind = pane.conversation.settings.output_kind
+    if name := st.session_state[pane.key(f"ready.{kind}")]:
+        pane.attempt(lambda: pane.chat.settings(output_source=ready(kind)[name].output.source))
+
+
+def verdict(pane: Pane, text: str) -> None:
+    """Whether the last answer has the form that is asked for; judged once."""
+    settings: Any = pane.conversation.settings
+    if settings.output_kind == "text":
+        return
+    asked = (settings.output_kind, settings.output_source, text)
+    known = pane.get("verdict")
+    if known is None or known[0] != asked:
+        try:
+            known = (asked, Output(settings.output_kind, settings.output_source).verdict(text))
+        except EngineError:  # the editor says what is wrong with it
+            return
+        pane.set("verdict", known)
+    if known[1].ok:
+        st.caption(f"✓ {pane.ui.t('chat_head.output_ok')}")
+    else:
+        fault = known[1].errors[0]
+        st.caption(f"✗ {pane.ui.t('chat_head.output_bad', reason=plain(f'{fault.path}: {fault.message}'))}")
