@@ -41,16 +41,17 @@ def asked(model: Model, conversation: Conversation, leaf: str | None, prefill: s
     In raw mode it is the last text as it stands, and nothing before it.
     """
     settings = conversation.settings
-    messages = conversation.messages(leaf) if leaf is not None else ()
+    here = conversation.at(leaf)
+    messages = here.messages()
     if settings.mode == "raw":
-        path = conversation.path(leaf) if leaf is not None else ()
+        path = here.path()
         raw = (path[-1].message().content if path else "") + prefill
-        return Asked((), raw, _extra(model, settings, raw=True, prefill=prefill))
+        return Asked((), raw, _extra(model, settings, prefill))
     if settings.template:
         raw = _rendered(model, settings.template, messages) + prefill
-        return Asked((), raw, _extra(model, settings, raw=True, prefill=prefill))
+        return Asked((), raw, _extra(model, settings, prefill))
     begun = (Message("assistant", prefill),) if prefill else ()  # llama.cpp goes on writing a last message of its own
-    return Asked((*messages, *begun), None, _extra(model, settings, raw=False, prefill=prefill))
+    return Asked((*messages, *begun), None, _extra(model, settings, prefill))
 
 
 def planned(
@@ -79,28 +80,30 @@ def planned(
 
 
 def _rendered(model: Model, template: str, messages: tuple[Message, ...]) -> str:
+    from engine.backends.llamacpp import LlamaCpp
     from engine.templates import render
 
     if "raw_completion" not in model.capabilities:
         raise NotSupported(capability="raw_completion", backend=model.backend.name)
-    marks = _marks(model)
-    return str(render(template, messages, bos=marks["bos"], eos=marks["eos"]))
+    marks = model.backend.marks() if isinstance(model.backend, LlamaCpp) else {}
+    return render(template, messages, bos=marks.get("bos", ""), eos=marks.get("eos", ""))
 
 
-def _marks(model: Model) -> dict[str, str]:
-    """What begins and ends a text for this model, as templates name it."""
-    marks: dict[str, str] = getattr(model.backend, "marks", dict)()
-    return {"bos": marks.get("bos", ""), "eos": marks.get("eos", "")}
-
-
-def _extra(model: Model, settings: ChatSettings, *, raw: bool, prefill: str) -> dict[str, Any]:
+def _extra(model: Model, settings: ChatSettings, prefill: str) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if settings.output_kind != "text" and not prefill:  # a grammar would begin anew in the middle of the text
-        from engine.output import Output
-
-        output = Output(settings.output_kind, settings.output_source)
-        output.check()
-        extra.update(output.extra())
+        extra.update(_form(model, settings))
     if settings.token_view and "logprobs" in model.capabilities:
-        extra.update({"n_probs": ALTERNATIVES} if raw else {"logprobs": True, "top_logprobs": ALTERNATIVES})
+        extra.update(logprobs=True, top_logprobs=ALTERNATIVES)
     return extra
+
+
+def _form(model: Model, settings: ChatSettings) -> dict[str, Any]:
+    """The fields that hold the answer to its form. Raises BadInput, NotSupported."""
+    from engine.output import Output
+
+    output = Output(settings.output_kind, settings.output_source)
+    if settings.output_kind not in model.capabilities:
+        raise NotSupported(capability=settings.output_kind, backend=model.backend.name)
+    output.check()
+    return output.extra() if "grammar" in model.capabilities else output.openai()

@@ -214,7 +214,7 @@ class Chat:
             raise NotFound(f"message {node_id} was not written by a model", what="request", key=node_id)
         params = _params(node.params)
         sent = sent_request(self._engine.traces, node, self.owner)
-        sent = sent or Request(self.conversation.messages(node.parent), params)
+        sent = sent or Request(self.conversation.at(node.parent).messages(), params)
         window = self.conversation.settings.virtual_window
         return node.model, replace(sent, params=params, owner=self.owner, virtual_window=window, window=node.window)
 

@@ -7,11 +7,12 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
@@ -53,6 +54,10 @@ class Prompt:
     def variables(self) -> tuple[Variable, ...]:
         """What it asks for. Raises BadInput where the text describes a variable badly."""
         return variables(self.text)
+
+    def fill(self, values: Mapping[str, Any], *, now: datetime, user: str = "", language: str = "en") -> str:
+        """The text with its variables replaced. Raises BadInput with `variable` and `reason`."""
+        return fill(self.text, values, now=now, user=user, language=language)
 
     def check(self) -> None:
         """Raises BadInput, with `reason`, for what could not be used later."""

@@ -16,7 +16,7 @@ import pytest
 from engine import Engine, Settings
 from engine.chat import Chat, Choice
 from engine.conversation import Attachment, ChatSettings, Node
-from engine.errors import BadInput, NotFound, PromptTooLong, StoreFailed
+from engine.errors import BadInput, BadTemplate, NotFound, NotSupported, PromptTooLong, StoreFailed
 from engine.params import Params
 from engine.types import PromptProgress
 from tests.conftest import small_settings
@@ -444,3 +444,37 @@ def test_a_window_that_is_too_small_refuses_with_numbers_or_rolls(real: Engine) 
     node = said(chat, "two " * 60, greedy(8))
     assert node.window is not None and node.window["dropped"]
     assert chat._engine.traces.get(node.trace_id or "", "local").window == node.window
+
+
+@pytest.mark.model
+def test_a_template_of_ones_own_makes_the_prompt(real: Engine) -> None:
+    chat = Chat(real, "local")
+    chat.settings(template="{{ eos_token }}{% for m in messages %}{{ m.role }}={{ m.content }};{% endfor %}A:")
+    node = said(chat, "hi", greedy(4))
+    assert chat.request_of(node.id)[1].raw == "<|im_end|>user=hi;A:"
+    more = chat.resume(node.id, greedy(4)).wait()
+    assert chat.request_of(node.id)[1].raw == f"<|im_end|>user=hi;A:{node.content}"
+    assert more.content.startswith(node.content)
+    chat.settings(template="{{ ")
+    with pytest.raises(BadTemplate):
+        said(chat, "hi", greedy(4))
+
+
+@pytest.mark.model
+def test_the_form_of_an_answer_is_kept(real: Engine) -> None:
+    chat = Chat(real, "local")
+    chat.settings(output_kind="grammar", output_source='root ::= "yes" | "no"', token_view=True)
+    assert said(chat, "Is the sea blue?", greedy(8)).content in ("yes", "no")
+    chat.settings(output_kind="json_schema", output_source='{"type": "boolean"}', mode="raw")
+    node = said(chat, "Is the sea blue? ", greedy(8))
+    assert json.loads(node.content) in (True, False) and node.tokens
+    chat.settings(output_source="{")
+    with pytest.raises(BadInput):
+        said(chat, "Is the sea blue?", greedy(8))
+    assert chat.draft == "Is the sea blue?"
+
+
+def test_a_form_that_the_backend_cannot_hold_is_refused(chat: Chat) -> None:
+    chat.settings(output_kind="grammar", output_source='root ::= "yes"')
+    with pytest.raises(NotSupported):
+        said(chat, "hi")

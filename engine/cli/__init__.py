@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, complete, log, models, tokens, trace
+from engine.cli import chat, chats, complete, log, models, tokens, trace
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -38,6 +38,7 @@ class Verb(Protocol):
 VERBS: Mapping[str, Verb] = {
     "models": models,
     "chat": chat,
+    "chats": chats,
     "complete": complete,
     "trace": trace,
     "tokens": tokens,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,10 +52,11 @@ def add_policy_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", choices=POLICIES, default="stop", help=text)
 
 
-def params_of(arguments: argparse.Namespace, **more: object) -> Params:
-    """The checked parameters of the flags. Raises BadParameter."""
+def params_of(arguments: argparse.Namespace, preset: Mapping[str, object] | None = None, /, **more: object) -> Params:
+    """The checked parameters of the flags, before those of a preset. Raises BadParameter."""
     given = {param.name: getattr(arguments, param.name) for param in PARAMS}
-    return Params({name: value for name, value in {**given, **more}.items() if value is not None})
+    told = {name: value for name, value in {**given, **more}.items() if value is not None}
+    return Params({**(preset or {}), **told})
 
 
 @contextmanager

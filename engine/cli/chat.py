@@ -14,9 +14,9 @@ from engine.cli.asking import (
     checked,
     follow,
     opened,
-    params_of,
     question_of,
 )
+from engine.cli.form import Form, add_form_arguments, form_of
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -24,7 +24,6 @@ from engine.types import Message, Result
 
 if TYPE_CHECKING:
     from engine.engine import Model
-    from engine.params import Params
     from engine.window import Policy
 
 HELP = "ask a question and read the answer as it comes"
@@ -38,18 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     add_param_arguments(parser)
     add_policy_argument(parser)
+    add_form_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0, or 130 when interrupted. Raises the error of a failed answer after what came of it was written."""
-    params = params_of(arguments)
-    messages = [Message("system", checked(arguments.system))] if arguments.system else []
+    form = form_of(arguments)
+    system = arguments.system or form.preset.system
+    messages = [Message("system", checked(system))] if system else []
     talking = arguments.question is None and not out.as_json and sys.stdin.isatty()
     question = None if talking else question_of(arguments.question)
     if question is not None and not question.strip():
         raise BadInput("nothing was asked")
     with opened(arguments) as model:
-        asking = _Asking(model, params, arguments.virtual_window, arguments.policy, out)
+        window = arguments.virtual_window or form.preset.settings.get("virtual_window")
+        asking = _Asking(model, form, window, arguments.policy, out)
         if question is None:
             return _conversation(asking, messages)
         messages.append(Message("user", question))
@@ -64,7 +66,7 @@ class _Asking:
     """How every question is asked."""
 
     model: Model
-    params: Params
+    form: Form
     virtual_window: int | None
     policy: Policy
     out: Output
@@ -76,19 +78,21 @@ class _Asking:
         if self.policy != "stop":
             sent, record = self._planned(messages)
             window = window if record["exact"] else None  # only a server that counts keeps to it
-        generation = self.model.stream(sent, self.params, virtual_window=window, window=record)
+        options = self.form.options(self.model, sent)
+        generation = self.model.stream(sent, self.form.params, virtual_window=window, window=record, **options)
         result, interrupted = follow(generation, None if self.out.as_json else self.out.text)
-        if self.out.as_json:
-            self.out.json(result.to_dict() if record is None else {**result.to_dict(), "window": record})
-        else:
+        if not self.out.as_json:
             self.out.line()
+        judged = {} if result.error else self.form.judged(result)
+        if self.out.as_json:
+            self.out.json({**result.to_dict(), **({} if record is None else {"window": record}), **judged})
         return result, interrupted
 
     def _planned(self, messages: list[Message]) -> tuple[tuple[Message, ...], dict[str, Any]]:
         """What is sent of them and the record of it; what is left out is said on stderr."""
         from engine.window import plan, summarizer
 
-        made = plan(self.model, messages, self.params, self.policy, virtual_window=self.virtual_window,
+        made = plan(self.model, messages, self.form.params, self.policy, virtual_window=self.virtual_window,
                     summarize=summarizer(self.model))  # fmt: skip
         if not made.whole:
             dropped, cut = len(made.dropped), len(made.cut)

@@ -11,6 +11,7 @@ SENTENCES: Mapping[str, str] = {
     "access_denied": "this is for the teacher only",
     "backend_error": "the server behind the model failed",
     "bad_file": "the file cannot be used",
+    "bad_grammar": "the schema or grammar cannot be used",
     "bad_input": "the command cannot be carried out as it is",
     "bad_parameter": "a parameter has a value that is not allowed",
     "bad_template": "the chat template cannot be used",
