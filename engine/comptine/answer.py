@@ -28,7 +28,7 @@ def mentions(answer: str, *, whole: bool = True) -> tuple[Mention, ...]:
 
     Where the text may go on (`whole` False) a name at its very end is left out: it may be cut.
     """
-    found = (Mention(int(hit["number"]), composed(hit["name"]), *hit.span()) for hit in _VERSE.finditer(answer))
+    found = (Mention(int(hit["number"]), hit["name"], *hit.span()) for hit in _VERSE.finditer(answer))
     return tuple(mention for mention in found if whole or mention.end < len(answer))
 
 
@@ -38,12 +38,12 @@ def bare_name(answer: str, *, whole: bool = True) -> str | None:
     hit = _BARE.search(answer)
     name = hit["name"] if hit else words[0] if len(words) == 1 else None
     end = hit.end() if hit else len(answer.rstrip())
-    return composed(name) if name and (whole or end < len(answer)) else None
+    return name if name and (whole or end < len(answer)) else None
 
 
-def composed(name: str) -> str:
-    """The name in Unicode's composed form: é in one character or in two is the same name."""
-    return unicodedata.normalize("NFC", name)
+def composed(text: str) -> str:
+    """The text in Unicode's composed form, in which it is read: é in one character or in two is the same letter."""
+    return unicodedata.normalize("NFC", text)
 
 
 def plain(text: str) -> str:

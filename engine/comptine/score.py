@@ -138,7 +138,7 @@ def distance(a: str, b: str) -> int:
 
 
 def _with_prefix(answer: str, prompt: Prompt) -> str:
-    prefix = prompt.prefix or ""
+    prefix, answer = composed(prompt.prefix or ""), composed(answer)
     return answer if answer.startswith(prefix) else prefix + answer  # some servers send it back, some do not
 
 

@@ -40,11 +40,12 @@ class Tokens:
 
 
 def count(what: Prompt | Rhyme, model: Model | None = None, *, virtual_window: int | None = None) -> Tokens:
-    """The counts of a prompt, or of a rhyme alone; a model that cannot count leaves its fields None.
+    """The counts of a prompt, or of a rhyme as its file holds it, with a newline at the end; a model that cannot count
+    leaves its fields None.
 
     `virtual_window` is a smaller window in tokens. Raises EngineError where the model cannot be reached.
     """
-    text = what.text
+    text = what.text + "\n" if isinstance(what, Rhyme) else what.text
     cl100k, o200k = count_tiktoken(text, "cl100k_base"), count_tiktoken(text, "o200k_base")
     if model is None:
         return Tokens(cl100k, o200k, window=virtual_window)
