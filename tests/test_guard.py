@@ -19,6 +19,7 @@ from apps.host import PERSON_HEADER
 from apps.join import local_path
 from apps.options import Options, is_loopback
 from apps.proxy import Proxy
+from apps.ui.i18n import words
 from engine.errors import AccessDenied
 from engine.people import LOCAL, People, Person
 from engine.store import Store
@@ -554,3 +555,36 @@ def test_a_student_spends_none_of_the_machines_keys(room: AppServer) -> None:
     student = {"Cookie": room.join(room.codes()["student"], "Ada")}
     reply = room.ask("POST", "/v1/chat/completions", body, student)
     assert reply.status == 403 and json.loads(reply.body)["error"]["code"] == "access_denied"
+
+
+def test_a_students_programs_manage_nothing(room: AppServer) -> None:
+    student = {"Cookie": room.join(room.codes()["student"], "Ada")}
+    for path in ("props", "slots/0?action=erase", "completion"):
+        assert room.ask("POST", f"/runtime/smollm2-135m-instruct/{path}", {}, student).status in {401, 403, 404}
+    for method, path in (("DELETE", "/v1/models/echo"), ("POST", "/v1/models"), ("POST", "/v1/models/load")):
+        assert room.ask(method, path, {} if method == "POST" else None, student).status in {404, 405}
+
+
+def test_the_named_endpoints_are_those_of_everybody(room: AppServer) -> None:
+    student = {"Cookie": room.join(room.codes()["student"], "Ada")}
+    assert wait_for(lambda: room.ask("GET", "/gradio/en/", headers=student).status == 200, 120)
+    named = set(room.ask("GET", "/gradio/en/gradio_api/info", headers=student).json["named_endpoints"])
+    assert {"/chat", "/models"} <= named
+    assert not [name for name in named if any(word in name for word in ("load", "wipe", "room", "code"))]
+
+
+@pytest.mark.parametrize("button", ["models.load", "models.unload", "room.wipe_confirm"])
+def test_a_student_who_presses_a_hidden_button_of_gradio_is_refused(room: AppServer, button: str) -> None:
+    student = {"Cookie": room.join(room.codes()["student"], "Ada")}
+    assert wait_for(lambda: room.ask("GET", "/gradio/en/", headers=student).status == 200, 120)
+    config = room.ask("GET", "/gradio/en/config", headers=student).json
+    label = words("en").t(button)
+    (pressed,) = [part["id"] for part in config["components"] if part["props"].get("value") == label]
+    (handler,) = [
+        found for found in config["dependencies"] if [pressed, "click"] in [list(end) for end in found["targets"]]
+    ]
+    order = {"data": ["echo"] * len(handler["inputs"]), "fn_index": handler["id"], "session_hash": f"s{button}"}
+    posted = student | {"Content-Type": "application/json"}
+    assert room.ask("POST", "/gradio/en/gradio_api/queue/join", order, posted).status == 200
+    told = room.ask("GET", f"/gradio/en/gradio_api/queue/data?session_hash=s{button}", headers=student).body
+    assert b"access_denied" in told
