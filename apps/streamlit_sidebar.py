@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from apps.ui import present
 from apps.ui.controls import GROUPS, Control, control, controls
 from apps.ui.i18n import LANGUAGES
 from engine.catalog import ModelCard
+from engine.errors import EngineError
 from engine.native import native_state
 from engine.params import PARAMS
+from engine.support import unsupported
 
 POLLED = {"loading": 1.0, "failed": 2.0}  # seconds between two looks at a state that ends without this page's doing
 CLASS_EVERY_S = 10.0
@@ -135,8 +138,10 @@ def _elapsed(state: str, elapsed: str) -> dict[str, str]:
 
 
 def _parameters(ui: Ui) -> None:
-    rows = controls(ui.lang)
+    rows = controls(ui.lang, unsupported=_refused(ui))
     with st.expander(ui.t("sidebar.parameters"), icon=":material/tune:"):
+        for reason in dict.fromkeys(row.reason for row in rows if row.reason):
+            st.caption(f":material/block: {reason}")
         for group in GROUPS:
             inside = [row for row in rows if row.group == group]
             if group == "basic":
@@ -148,17 +153,27 @@ def _parameters(ui: Ui) -> None:
                   icon=":material/restart_alt:", on_click=_reset_parameters, key="reset_parameters")  # fmt: skip
 
 
+def _refused(ui: Ui) -> Mapping[str, str]:
+    """What the chosen model does not take; of one that this person may not open, nothing is known."""
+    try:
+        return unsupported(ui.model)
+    except EngineError:
+        return {}
+
+
 def _widgets(ui: Ui, rows: list[Control]) -> None:
     for row in rows:
+        told = f"{row.help}\n\n{row.reason}" if row.reason else row.help
         if row.kind == "slider":
-            st.slider(row.label, row.low, row.high, step=row.step, key=row.name, help=row.help)
+            st.slider(row.label, row.low, row.high, step=row.step, key=row.name, help=told, disabled=row.disabled)
         elif row.kind == "number":
-            st.number_input(row.label, row.low, row.high, value=None, step=row.step, key=row.name, help=row.help,
+            st.number_input(row.label, row.low, row.high, value=None, step=row.step, key=row.name, help=told,
+                            disabled=row.disabled,
                             placeholder=ui.t("sidebar.empty_seed") if row.value is None else None)  # fmt: skip
         elif row.kind == "choice":
-            st.selectbox(row.label, row.choices, key=row.name, help=row.help)
+            st.selectbox(row.label, row.choices, key=row.name, help=told, disabled=row.disabled)
         else:
-            st.text_area(row.label, key=row.name, help=row.help, height=68)
+            st.text_area(row.label, key=row.name, help=told, height=68, disabled=row.disabled)
 
 
 def _reset_parameters() -> None:

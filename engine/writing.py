@@ -54,6 +54,7 @@ class Writing:
         self.stopping = False
         self.error: EngineError | None = None
         self.result: Result | None = None
+        self.pace: list[tuple[float, int]] = []  # seconds since the beginning, pieces of text that have come until then
         self._task = task
         self._begun: Begun | None = None
         self._news = threading.Condition()
@@ -162,6 +163,7 @@ class Writing:
             if isinstance(event, TextDelta | ReasoningDelta):
                 (self._text if isinstance(event, TextDelta) else self._thought).append(event.text)
                 self._unkept = True
+                self.pace.append((time.monotonic() - self.started, len(self.pace) + 1))
             now = time.monotonic()
             if self._unkept and now - self._kept >= JOURNAL_EVERY_S:
                 self._keep()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
+from apps.streamlit_kit import plain
 from engine.attachments import attach, fit
 from engine.conversation import Attachment
 from engine.errors import PromptTooLong
@@ -39,7 +40,7 @@ def say(pane: Pane, text: str, role: Role, uploads: Sequence[Upload] = ()) -> No
     def act() -> None:
         choice = pane.choice()
         files: tuple[Attachment, ...] = pane.chat.draft_attachments
-        if uploads:
+        if uploads or files:
             model = pane.ui.open(choice.model)
             files = (*files, *(attach(model, one.name, one.data) for one in uploads))
             try:
@@ -57,16 +58,35 @@ def say(pane: Pane, text: str, role: Role, uploads: Sequence[Upload] = ()) -> No
 
 def pending(pane: Pane) -> None:
     """The choice that a message with files waits for: cut them, visibly, or do not send."""
+    _kept(pane)
     waiting: Pending | None = pane.get("pending")
     if waiting is None:
         return
     ui = pane.ui
-    st.warning(f"{ui.t('chat_compose.too_big', needed=waiting.needed, room=waiting.room)} "
-               f"{ui.t('chat_compose.too_big_rag')}")  # fmt: skip
+    names = ", ".join(file.name for file in waiting.files)
+    told = ui.t("chat_compose.too_big", needed=waiting.needed, room=waiting.room)
+    st.warning(f"{plain(names)}  \n{told}", icon=":material/attach_file:")
     with st.container(horizontal=True):
         st.button(ui.t("chat_compose.too_big_truncate"), type="primary", on_click=_cut, args=(pane, waiting),
                   key=pane.key("cut"))  # fmt: skip
         st.button(ui.t("chat_compose.too_big_cancel"), on_click=_dropped, args=(pane, waiting), key=pane.key("uncut"))
+        st.button(ui.t("chat_compose.too_big_documents"), disabled=True, help=ui.t("chat_compose.too_big_rag"),
+                  key=pane.key("documents"))  # fmt: skip
+
+
+def _kept(pane: Pane) -> None:
+    """The files of a message that could not be sent: they go with the next one, unless they are taken away."""
+    files = pane.chat.draft_attachments
+    if not files or pane.chat.writing is not None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f":material/attach_file: {plain(', '.join(file.name for file in files))}", width="content")
+        st.button("✕", type="tertiary", help=pane.ui.t("chat_compose.detach"), on_click=_detached, args=(pane,),
+                  key=pane.key("detach"))  # fmt: skip
+
+
+def _detached(pane: Pane) -> None:
+    pane.chat.draft_attachments = ()
 
 
 def _cut(pane: Pane, waiting: Pending) -> None:

@@ -12,6 +12,7 @@ from apps.streamlit_chat.pane import Pane
 from apps.streamlit_components import chosen, scored_strip
 from apps.streamlit_kit import guard
 from apps.ui import present
+from apps.ui.curve import curve
 from apps.ui.node import node_line
 from engine.conversation import Node
 from engine.token_view import answer_tokens, prefix
@@ -36,11 +37,19 @@ def notes(pane: Pane, node: Node) -> None:
             st.text(summary)
 
 
+def line(pane: Pane, node: Node) -> str:
+    """The statistics of an answer; of what a person wrote, its tokens."""
+    if told := node_line(node, pane.ui.words):
+        return told
+    count = pane.tokens(node)
+    return pane.ui.words.n("chat_act.tokens", count) if count is not None else ""
+
+
 def footer(pane: Pane, node: Node) -> None:
     """Always in this order: the line of statistics, the statistics themselves, what went in, code."""
     ui = pane.ui
-    if line := node_line(node, ui.words):
-        st.caption(line)
+    if told := line(pane, node):
+        st.caption(told)
     if node.role != "assistant" or node.model is None:
         return
     verdict(pane, node.content)
@@ -92,3 +101,22 @@ def statistics(pane: Pane, node: Node) -> None:
     st.markdown("\n".join(f"- `{name}` {text}" for name, text in present.stats_help(exported, ui.words)))
     written = [(one.usage or {}).get("completion_tokens") or 0 for one in pane.path()]
     st.caption(ui.t("chat_act.total", messages=len(written), tokens=sum(written)))
+    if st.toggle(ui.t("chat_act.curve"), help=ui.t("chat_act.curve_help"), key=pane.key("curve")):
+        _curve(pane, node)
+
+
+def _curve(pane: Pane, node: Node) -> None:
+    """The speed along the answer, drawn, in words, and as a file."""
+    ui = pane.ui
+    points = curve(pane.get("paces", {}).get(node.id, ()), (node.usage or {}).get("completion_tokens"))
+    if len(points) < 2:
+        st.caption(ui.t("chat_act.curve_none"))
+        return
+    seconds, speed = "s", ui.t("chat_act.curve_axis")
+    st.line_chart([{seconds: at, speed: rate} for at, rate in points], x=seconds, y=speed, height=180)
+    rates = [rate for _, rate in points]
+    told = {"low": min(rates), "high": max(rates), "last": rates[-1]}
+    st.caption(ui.t("chat_act.curve_text", **{name: ui.words.rate(rate) for name, rate in told.items()}))
+    table = "".join(f"{at:.2f},{rate:.2f}\n" for at, rate in points)
+    st.download_button("CSV", f"seconds,tokens_per_second\n{table}", "speed.csv", "text/csv", on_click="ignore",
+                       icon=":material/download:", type="tertiary", key=pane.key("curve_csv"))  # fmt: skip

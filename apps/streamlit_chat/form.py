@@ -12,8 +12,9 @@ from engine.conversation import ChatSettings
 from engine.errors import EngineError, NotSupported
 from engine.output import KINDS, Output, ready
 from engine.templates import NAMES, injected_system, preview, source
+from engine.types import Message
 
-WRITTEN = "written"
+OWN, WRITTEN = "", "written"
 SHOWN_MESSAGES = 6  # in a preview
 
 
@@ -38,37 +39,59 @@ def added(pane: Pane) -> None:
 def template(pane: Pane) -> None:
     """Which template, its text, and what it makes of the conversation."""
     ui, settings = pane.ui, pane.conversation.settings
-    kind = settings.template if settings.template in NAMES else WRITTEN if settings.template else None
+    _refusal(pane, "template")
+    kind = settings.template if settings.template in NAMES else WRITTEN if settings.template else OWN
     st.selectbox(
-        ui.t("chat_head.template"), (None, WRITTEN, *NAMES), key=pane.bound("template_kind", kind),
+        ui.t("chat_head.template"), (OWN, WRITTEN, *NAMES), key=pane.bound("template_kind", kind),
         format_func=lambda name: _named(pane, name), help=ui.t("chat_head.template_help"),
+        disabled=pane.refused("template") is not None and kind == OWN,
         on_change=_template_chosen, args=(pane,),
     )  # fmt: skip
-    if settings.template is None:
-        return
     if kind == WRITTEN:
         st.text_area(ui.t("chat_head.template_text"), key=pane.bound("template", settings.template), height=160,
                      on_change=pane.changed, args=("template",))  # fmt: skip
-    st.caption(ui.t("chat_head.template_tools"))
-    said = [(one.role, one.content) for one in pane.conversation.messages(pane.conversation.leaf)][-SHOWN_MESSAGES:]
-    st.caption(ui.t("chat_head.template_preview"))
+    if settings.template:
+        st.caption(ui.t("chat_head.template_tools"))
+    _preview(pane, settings.template)
+
+
+def _refusal(pane: Pane, feature: str) -> None:
+    """Why the model does not take it, where it does not."""
+    if reason := pane.refused(feature):
+        st.caption(f":material/block: {pane.ui.t(reason)}")
+
+
+def _preview(pane: Pane, chosen: str | None) -> None:
+    """What the template makes of the last messages, or of an example where there are none."""
+    ui = pane.ui
+    said = list(pane.conversation.messages())[-SHOWN_MESSAGES:]
+    said = said or [Message("user", ui.words.typed("chat.example_1"))]
+    if chosen is None and not pane.counts:
+        return
     try:
-        text = preview(settings.template, tuple(said or [("user", ui.words.typed("chat.example_1"))]))
+        if chosen is None:
+            model = ui.open(pane.card.id)
+            text = model.render(model.request(said)).prompt
+        else:
+            text = preview(chosen, tuple((one.role, one.content) for one in said))
+    except NotSupported:
+        return
     except EngineError as error:
         show_error(ui, error)
     else:
+        st.caption(ui.t("chat_head.template_preview"))
         st.code(text, language=None, wrap_lines=True)
 
 
-def _named(pane: Pane, name: str | None) -> str:
-    if name is None or name == WRITTEN:
-        return pane.ui.t("chat_head.template_own" if name is None else "chat_head.template_written")
+def _named(pane: Pane, name: str) -> str:
+    if name in (OWN, WRITTEN):
+        return pane.ui.t("chat_head.template_own" if name == OWN else "chat_head.template_written")
     return name
 
 
 def _template_chosen(pane: Pane) -> None:
     name = st.session_state[pane.key("template_kind")]
-    wanted = source("chatml") if name == WRITTEN else name
+    wanted = source("chatml") if name == WRITTEN else name or None
     pane.attempt(lambda: pane.chat.settings(template=wanted))
 
 
@@ -78,14 +101,18 @@ def output(pane: Pane) -> None:
     st.segmented_control(
         ui.t("chat_head.output"), KINDS, required=True, key=pane.bound("output_kind", settings.output_kind),
         format_func=lambda kind: ui.t(f"chat_head.output_{kind}"), help=ui.t("chat_head.output_help"),
+        disabled=settings.output_kind == "text" and all(pane.refused(name) for name in ("json_schema", "grammar")),
         on_change=_kind_chosen, args=(pane,),
     )  # fmt: skip
+    for feature in ("json_schema", "grammar"):
+        _refusal(pane, feature)
     if settings.output_kind == "text":
         return
     forms = ready(settings.output_kind)
     st.selectbox(
         ui.t("chat_head.output_ready"), list(forms), index=None, format_func=lambda name: forms[name].title[ui.lang],
-        key=pane.key(f"ready.{settings.output_kind}"), on_change=_ready_chosen, args=(pane,),
+        key=pane.key(f"ready.{settings.output_kind}"), placeholder=ui.t("chat_head.output_choose"),
+        on_change=_ready_chosen, args=(pane,),
     )  # fmt: skip
     st.text_area(ui.t("chat_head.output_source"), key=pane.bound("output_source", settings.output_source), height=160,
                  on_change=pane.changed, args=("output_source",))  # fmt: skip

@@ -44,14 +44,23 @@ def head(pane: Pane) -> None:
             added(pane)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.segmented_control(
-                ui.t("chat_head.mode"), ("chat", "raw"), required=True, help=ui.t("chat_head.mode_help"),
+                ui.t("chat_head.mode"), ("chat", "raw"), required=True, help=_told(pane, "chat_head.mode_help", "raw"),
+                disabled=pane.refused("raw") is not None and settings.mode == "chat",
                 format_func=lambda mode: ui.t(f"chat_head.mode_{mode}"), key=pane.bound("mode", settings.mode),
                 on_change=pane.changed, args=("mode",),
             )  # fmt: skip
             for name, icon, draw in FOLDED:
                 _folded(pane, name, icon, draw)
             st.toggle(ui.t("chat_tokens.toggle"), key=pane.bound("token_view", settings.token_view),
-                      help=ui.t("chat_tokens.toggle_help"), on_change=pane.changed, args=("token_view",))  # fmt: skip
+                      help=_told(pane, "chat_tokens.toggle_help", "token_view"), on_change=pane.changed,
+                      disabled=pane.refused("token_view") is not None and not settings.token_view,
+                      args=("token_view",))  # fmt: skip
+
+
+def _told(pane: Pane, key: str, feature: str) -> str:
+    """What a control does, and why it is grey where it is."""
+    reason = pane.refused(feature)
+    return f"{pane.ui.t(key)}\n\n{pane.ui.t(reason)}" if reason else pane.ui.t(key)
 
 
 def _folded(pane: Pane, name: str, icon: str, draw: Callable[[Pane], None]) -> None:

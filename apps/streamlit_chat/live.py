@@ -39,7 +39,10 @@ class _Drawing:
         if view is not self.last or (not view.text and int(waited) != self.second):
             self.last, self.second = view, int(waited)
             self._draw(view, waited)
-        return self.pane.chat.writing is not self.writing
+        if self.pane.chat.writing is self.writing:
+            return False
+        self.pane.set("paces", {**self.pane.get("paces", {}), self.writing.node_id: tuple(self.writing.pace)})
+        return True
 
     def _draw(self, view: Live, waited: float) -> None:
         words = self.pane.ui.words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Mapping
 
@@ -9,14 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from apps.streamlit_chat.actions import menu, switcher, toolbar
-from apps.streamlit_chat.footer import footer, notes
+from apps.streamlit_chat.footer import footer, line, notes
 from apps.streamlit_chat.pane import SHOWN, Pane
 from apps.streamlit_kit import plain
 from apps.ui import present
-from apps.ui.node import node_line
 from apps.ui.window import Fate, fates
 from engine.conversation import Node
 
+PICTURE = 240  # pixels wide
 AVATARS: Mapping[str, str] = {
     "user": ":material/person:",
     "assistant": ":material/smart_toy:",
@@ -63,6 +64,8 @@ def _message(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> None:
         cut = f" · {ui.t('chat_compose.truncated')}" if file.truncated else ""
         told = plain(ui.t(f"chat_compose.{known}", name=file.name, tokens=file.tokens))
         st.caption(f":material/attach_file: {told}{cut}")
+        if file.kind == "image" and (picture := pixels(file.data_url)):
+            st.image(picture, width=PICTURE)
     if in_hand:
         _text(pane, node, fate)
         notes(pane, node)
@@ -73,8 +76,8 @@ def _message(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> None:
         with st.container():
             _text(pane, node, fate)
             notes(pane, node)
-            if line := node_line(node, ui.words):
-                st.caption(line)
+            if told := line(pane, node):
+                st.caption(told)
         switcher(pane, node)
         menu(pane, node)
 
@@ -88,6 +91,12 @@ def _text(pane: Pane, node: Node, fate: Fate | None) -> None:
         st.markdown(present.safe_markdown(node.content) or pane.ui.t("chat.no_text"))
     else:
         st.text(node.content)
+
+
+def pixels(address: str | None) -> bytes | None:
+    """The bytes in a data address of ours; any other address is no picture and is never fetched."""
+    head, found, data = (address or "").partition(";base64,")
+    return base64.b64decode(data) if found and head.startswith("data:image/") else None
 
 
 def struck(text: str, fate: Fate) -> str:

@@ -17,7 +17,9 @@ from engine.catalog import ModelCard
 from engine.chat import Chat, Choice
 from engine.conversation import Conversation, Node
 from engine.errors import EngineError, NotFound, NotSupported, PromptTooLong
+from engine.support import unsupported
 from engine.window import Plan
+from engine.window.counting import counter
 
 Side = Literal["left", "right"]
 ADDRESS: Mapping[Side, str] = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
@@ -71,7 +73,7 @@ class Pane:
 
     def leave(self) -> None:
         """Forget what belongs to the conversation that was open; an answer that comes is written to its end."""
-        for name in ("open", "shown", "editing", "plan", "failure", "drawer"):
+        for name in ("open", "shown", "editing", "plan", "failure", "drawer", "panel", "paces", "counted", "pending"):
             self.set(name, None)
 
     def write_address(self) -> None:
@@ -124,6 +126,27 @@ class Pane:
     def counts(self) -> bool:
         """Whether the model can be asked for counts without loading it or leaving this machine."""
         return self.card.backend == "echo" or self.ui.engine.loaded(self.card.id) is not None
+
+    def refused(self, feature: str) -> str | None:
+        """The key of the reason why the model has no such feature (engine.support); None where it has it."""
+        try:
+            return unsupported(self.ui.open(self.card.id)).get(feature)
+        except EngineError:  # of one that this person may not open, nothing is known
+            return None
+
+    def tokens(self, node: Node) -> int | None:
+        """Tokens of the message's own text in the model's vocabulary, the template not included; None where unknown."""
+        known: dict[str, tuple[str, str, int]] = st.session_state.setdefault(self.key("counted"), {})
+        asked, text = self.card.id, node.message().content
+        if (found := known.get(node.id)) and found[:2] == (asked, text):
+            return found[2]
+        if not text or not self.counts or self.chat.writing is not None:
+            return None
+        model = self.ui.open(asked)
+        if not {"exact_count", "exact_prompt"} <= model.capabilities:
+            return None
+        known[node.id] = (asked, text, len(counter(model, None, {}).pieces(text)))
+        return known[node.id][2]
 
     def plan(self) -> Plan | PromptTooLong | None:
         """What the next message would send, or why it would be refused; None where nobody can say without a cost."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
+from apps.streamlit_kit import plain
 from apps.ui.controls import control
 from engine.params import PARAMS, Params
 from engine.presets import Preset, Presets, read_preset, write_preset
@@ -19,7 +20,7 @@ def preset(pane: Pane) -> None:
     store, owner = Presets(ui.engine.library), ui.person.id
     names = store.names(owner)
     st.selectbox(
-        ui.t("chat_head.preset"), (None, *names), key=pane.bound("preset", chosen if chosen in names else None),
+        ui.t("chat_head.preset"), ("", *names), key=pane.bound("preset", chosen if chosen in names else ""),
         format_func=lambda name: name or ui.t("chat_head.preset_none"), help=ui.t("chat_head.preset_help"),
         on_change=_chosen, args=(pane,),
     )  # fmt: skip
@@ -35,11 +36,13 @@ def preset(pane: Pane) -> None:
                   args=(pane, kept.name), key=pane.key("preset_drop"))  # fmt: skip
     st.file_uploader(ui.t("chat_head.preset_import"), "json", help=ui.t("chat_head.preset_import_help"),
                      key=pane.key("preset_import"), on_change=_import, args=(pane,))  # fmt: skip
+    if unread := pane.get("preset_unread"):
+        st.caption(ui.t("chat_head.preset_unread", names=plain(", ".join(unread))))
 
 
 def _chosen(pane: Pane) -> None:
     name = st.session_state[pane.key("preset")]
-    if name is None:
+    if not name:
         pane.attempt(lambda: pane.chat.settings(preset=None))
     else:
         pane.attempt(lambda: apply(pane, Presets(pane.ui.engine.library).get(pane.ui.person.id, name)))
@@ -56,8 +59,8 @@ def _show(params: Params) -> None:
     """The values where the left column's widgets look for them."""
     for param in PARAMS:
         value, start = params[param.name], control(param, "en").value
-        plain = "\n".join(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
-        st.session_state[param.name] = start if value is None else plain
+        shown = "\n".join(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+        st.session_state[param.name] = start if value is None else shown
 
 
 def _save(pane: Pane, name: str) -> None:
@@ -89,5 +92,6 @@ def _import(pane: Pane) -> None:
         found = read_preset(file.getvalue())
         Presets(pane.ui.engine.library).save(pane.ui.person.id, found)
         apply(pane, found)
+        pane.set("preset_unread", found.unread or None)
 
     pane.attempt(act)

@@ -31,13 +31,17 @@ def shelf(pane: Pane) -> None:
     ui = pane.ui
     with column(), st.expander(ui.t("chat_list.title"), expanded=True, icon=":material/history:"):
         st.button(ui.t("chat_list.new"), help=ui.t("chat_list.new_help"), icon=":material/add:", width="stretch",
-                  on_click=pane.open, key="chat.new")  # fmt: skip
+                  on_click=_new, args=(pane,), key="chat.new")  # fmt: skip
         st.fragment(_list)(pane)
         _undelete(pane)
         with st.popover(ui.t("chat_list.transfer"), icon=":material/import_export:", type="tertiary",
                         on_change="rerun", key="chat.transfer") as box:  # fmt: skip
             if box.open:
                 _transfer(pane)
+
+
+def _new(pane: Pane) -> None:
+    pane.open()
 
 
 def _list(pane: Pane) -> None:

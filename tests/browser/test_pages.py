@@ -159,4 +159,4 @@ def test_the_statistics_are_lm_studios_and_the_prompt_is_shown(tab: StreamlitTab
     assert stats["tokensPerSecond"] > 0 and stats["timeToFirstTokenSec"] > 0
     page.keyboard.press("Escape")
     page.get_by_role("button", name=tab.words.t("chat.trace")).click()
-    popover.get_by_text("<|im_start|>user").wait_for()
+    page.get_by_role("dialog").get_by_text("<|im_start|>user").wait_for()

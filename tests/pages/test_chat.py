@@ -51,11 +51,18 @@ def test_history_and_system_prompt_are_sent(app: AppTest, engine: EchoEngine) ->
 
 
 def test_the_parameters_of_the_left_column_are_used(app: AppTest, engine: EchoEngine) -> None:
-    opened(app).slider(key="temperature").set_value(0.1).run()
+    opened(app).number_input(key="seed").set_value(7).run()
     app.number_input(key="max_tokens").set_value(2).run()
     app.chat_input[0].set_value("one two three").run()
-    assert engine.echo.asked[0].params["temperature"] == 0.1
+    assert engine.echo.asked[0].params["seed"] == 7
     assert app.chat_message[1].caption[0].value.endswith("maximum length reached")
+
+
+def test_what_the_model_does_not_take_is_grey_and_says_why(app: AppTest) -> None:
+    opened(app)
+    assert app.slider(key="temperature").disabled and not app.number_input(key="seed").disabled
+    reason = "The echo model does not sample: it repeats."
+    assert reason in texts(app) and reason in app.slider(key="temperature").help
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

@@ -30,7 +30,7 @@ def answered(app: AppServer) -> None:
     """Return when the model is loaded and every door open."""
     assert wait_for(lambda: attach.read(app.home))
     assert told(app, "health") == {"status": "ok"}
-    assert wait_for(lambda: app.ask("GET", "/gradio/fr/").status == 200, 90), app.output
+    assert app.gradio("/gradio/fr/").status == 200
 
 
 def busy(app: AppServer) -> int:
