@@ -128,6 +128,7 @@ def _walk(grammar: Grammar, choice: random.Random | None) -> None:
     A token's length without any choice is free, so that nothing hides behind a long beginning.
     """
     stacks, left = grammar.begin(), WINDOWS
+    seen: set[frozenset[Stack]] = set()  # since the last choice
     grammar.work = 0
     while left:
         ways: Counter[Stack] = Counter(stacks)
@@ -144,8 +145,12 @@ def _walk(grammar: Grammar, choice: random.Random | None) -> None:
             if not ways:
                 return
         stacks, left = set(ways), left - (not free)
-        if free and grammar.work > MAX_WORK // 4:
+        if not free:
+            seen.clear()
+        elif frozenset(stacks) in seen or grammar.work > MAX_WORK // 4:
             return  # ever the same
+        else:
+            seen.add(frozenset(stacks))
 
 
 def _step(grammar: Grammar, ways: Mapping[Stack, int], sign: int) -> Counter[Stack]:

@@ -4,10 +4,11 @@ Knows no backend.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,11 @@ def render(
 
 def render_source(source: str, given: dict[str, Any]) -> str:
     """Render here and now; runs in the child. Raises BadTemplate with the line where it is known."""
-    import jinja2
+    return compiled(source)(given)
+
+
+def compiled(source: str) -> Callable[[dict[str, Any]], str]:
+    """What renders that source as often as wanted, here and now. It and this raise BadTemplate."""
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
@@ -73,8 +78,23 @@ def render_source(source: str, given: dict[str, Any]) -> str:
     )
     environment.filters["tojson"] = _tojson
     environment.globals.update(raise_exception=_raise, strftime_now=_now)
+    with _understood():
+        template = environment.from_string(source)
+
+    def rendered(given: dict[str, Any]) -> str:
+        with _understood():
+            return template.render(**given)
+
+    return rendered
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """What Jinja and a template's own calculations raise, as BadTemplate."""
+    import jinja2
+
     try:
-        return environment.from_string(source).render(**given)
+        yield
     except jinja2.TemplateSyntaxError as error:
         raise _bad(f"line {error.lineno}: {error.message}", line=error.lineno) from error
     except jinja2.TemplateError as error:

@@ -80,6 +80,13 @@ def test_what_would_stop_everybody_is_refused(source: str) -> None:
         read(source)
 
 
+@pytest.mark.parametrize(
+    "source", ['root ::= "a"{2,}', 'root ::= "ab"+', f'root ::= "{"a" * 900}" x\nx ::= "b" x | "b"']
+)
+def test_what_goes_on_without_a_choice_is_followed_once_round(source: str) -> None:
+    assert read(source).work < 5_000
+
+
 def test_a_long_chain_of_rules_is_no_problem() -> None:
     chain = "\n".join(f"a{number} ::= a{number + 1}" for number in range(3000))
     assert read(f'root ::= a0\n{chain}\na3000 ::= "x"').mismatch("x") is None

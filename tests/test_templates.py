@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from engine import templates
 from engine.engine import Engine
 from engine.errors import BadTemplate
 from engine.native import native_state
 from engine.runtime.client import LlamaServer
-from engine.templates import NAMES, injected, injected_system, render, render_source
+from engine.templates import NAMES, compiled, injected, injected_system, render
 from engine.types import Message
 from tests.standins.llama_server import BareServer
 
@@ -44,10 +48,11 @@ def test_the_models_own_template_gives_llama_cpps_prompt(bare_llama: BareServer)
     server = LlamaServer(bare_llama.address, bare_llama.key)
     try:
         source = server.get("/props")["chat_template"]
+        ours = compiled(source)
         for seed in range(50):
             messages = conversation(seed)
             theirs = server.post("/apply-template", {"messages": messages})["prompt"]
-            assert render_source(source, {"messages": messages, "add_generation_prompt": True}) == theirs, messages
+            assert ours({"messages": messages, "add_generation_prompt": True}) == theirs, messages
         asked = [Message(turn["role"], turn["content"]) for turn in messages]  # type: ignore[arg-type]
         assert render(source, asked) == theirs  # the same through the child
     finally:
@@ -63,11 +68,12 @@ def test_every_name_of_llama_cpps_gives_its_prompt() -> None:
     count = llama_cpp.llama_chat_builtin_templates(names, 200)
     assert tuple(sorted(name.decode() for name in names[:count] if name)) == NAMES
     for name in NAMES:
+        ours = compiled(_source(name))
         for seed in range(20):
             for ask in (True, False):
                 messages = conversation(seed)
                 given = {"messages": messages, "add_generation_prompt": ask}
-                assert render_source(_source(name), given) == _llama_cpp(name, messages, ask), (name, messages)
+                assert ours(given) == _llama_cpp(name, messages, ask), (name, messages)
 
 
 def _source(name: str) -> str:
@@ -95,27 +101,27 @@ def test_what_the_template_adds_is_known(engine: Engine) -> None:
     assert added == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
 
+def _rendered(ours: Callable[[dict[str, Any]], str]) -> Callable[[list[Message]], str]:
+    return lambda asked: ours({"add_generation_prompt": True, "messages": [turn.to_dict() for turn in asked]})
+
+
 def test_a_template_that_adds_nothing() -> None:
     for name in ("chatml", "llama2-sys", "gemma", "zephyr"):
-        assert injected(lambda messages, name=name: render_source(  # type: ignore[misc]
-            _source(name), {"messages": [turn.to_dict() for turn in messages], "add_generation_prompt": True}
-        )) is None  # fmt: skip
+        assert injected(_rendered(compiled(_source(name)))) is None
 
 
 def test_what_templates_may_use() -> None:
-    assert (
-        render("{{ bos_token }}{{ messages[0]['content'] }}{{ eos_token }}", HI, bos="<s>", eos="</s>") == "<s>hi</s>"
-    )
-    assert render("{{ messages | tojson }}", [Message("user", "<é>")]) == '[{"role": "user", "content": "<é>"}]'
-    assert render("{{ strftime_now('%Y') | int > 2000 }}", HI) == "True"
-    assert render("{% for m in messages %}{% break %}{% endfor %}x", HI) == "x"
-    assert render("{{ tools is defined }}", HI, tools=[]) == "True"
+    bos = "{{ bos_token }}{{ messages[0]['content'] }}{{ eos_token }}{{ tools is defined }}"
+    assert render(bos, HI, bos="<s>", eos="</s>", tools=[]) == "<s>hi</s>True"
+    given = {"messages": [{"role": "user", "content": "<é>"}]}
+    assert compiled("{{ messages | tojson }}")(given) == '[{"role": "user", "content": "<é>"}]'
+    assert compiled("{{ strftime_now('%Y') | int > 2000 }}")(given) == "True"
+    assert compiled("{% for m in messages %}{% break %}{% endfor %}x")(given) == "x"
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("{% for %}", "line 1"),
         ("ok\n{{ oops }", "line 2"),
         ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
         ("{{ nothing.at.all }}", "undefined"),
@@ -124,16 +130,29 @@ def test_what_templates_may_use() -> None:
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{{ messages.append(1) }}", "unsafe"),
         ("{{ range(10**9) | list }}", "Range too big"),
+        ("{% include 'etc/passwd' %}", "loader"),
+    ],
+)
+def test_what_a_template_must_not_do(source: str, reason: str) -> None:
+    with pytest.raises(BadTemplate) as refused:
+        compiled(source)({"messages": [{"role": "user", "content": "hi"}]})
+    assert reason in refused.value.details["reason"], refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("{% for %}", "line 1"),
         ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "time"),
         ("{{ 'a' * 10**10 }}", "memory"),
-        ("{% for a in range(99999) %}{{ 'a' * 1000 }}{% endfor %}", "size"),
+        ("{% for a in range(9999) %}{{ 'a' * 1000 }}{% endfor %}", "size"),
         ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "size"),
-        ("{% include 'etc/passwd' %}", "loader"),
         ("", "empty"),
         ("x" * 70_000, "characters"),
     ],
 )
-def test_what_a_template_must_not_do(source: str, reason: str) -> None:
+def test_what_a_template_takes_ends_its_child_only(source: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "LIMITS", replace(templates.LIMITS, cpu_s=1 if reason == "time" else 3))
     with pytest.raises(BadTemplate) as refused:
         render(source, HI)
     assert reason in refused.value.details["reason"], refused.value.message
