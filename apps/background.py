@@ -62,7 +62,8 @@ class Background:
         threading.Thread(target=_load_model, name="first-load", daemon=True).start()
         if host.engine().settings.prepare and native_state().state == "building":
             threading.Thread(target=_prepare_later, args=(closed,), name="prepare-later", daemon=True).start()
-        gradio = asyncio.create_task(self.gradio.run(self._first.seen, end))
+        begin = self.gradio.asked if self._options.gradio_on_demand else self._first.seen
+        gradio = asyncio.create_task(self.gradio.run(begin, end))
         told = await to_thread.run_sync(self._tell)
         try:
             yield

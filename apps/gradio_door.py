@@ -28,7 +28,8 @@ RETRY_S = 1
 class GradioDoor:
     """An ASGI application for everything under `/gradio`.
 
-    `build` imports Gradio and gives the applications; `router` makes one ASGI application of them.
+    `build` imports Gradio and gives the applications; `router` makes one ASGI application of them. `asked` is set when
+    somebody was here before it was open.
     """
 
     def __init__(self, build: Callable[[], Apps], router: Callable[[Apps], ASGIApp]) -> None:
@@ -37,6 +38,7 @@ class GradioDoor:
         self._inner: ASGIApp | None = None
         self._failed = False
         self.open = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def run(self, begin: asyncio.Event, end: asyncio.Event) -> None:
         """Wait for `begin`, open, and keep the queues of Gradio alive until `end`; a failure only closes this door."""
@@ -64,7 +66,9 @@ class GradioDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._inner is not None:
             await self._inner(scope, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        self.asked.set()
+        if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1013, "reason": "loading"})
         else:

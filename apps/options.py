@@ -37,6 +37,7 @@ class Options:
     codespaces: bool = False
     root_path: str = ""
     demo: bool = False
+    gradio_on_demand: bool = False
     public_host: str = ""
     proxy: str = ""
     forwarded_host: str = ""
@@ -114,5 +115,8 @@ def _parser() -> Any:
     parser.add_argument("--root-path", help="path under which a proxy shows us, such as /atelier")
     parser.add_argument("--public-host", help="host name(s) under which a proxy shows us, comma separated")
     parser.add_argument("--proxy", help="addresses of proxies to believe besides this machine, comma separated")
+    parser.add_argument(
+        "--gradio-on-demand", action="store_true", help="import Gradio when somebody opens /gradio, not at the start"
+    )
     parser.add_argument("--demo", action="store_true", help="answer with the echo model, without weights")
     return parser

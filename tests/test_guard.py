@@ -23,7 +23,7 @@ from apps.ui.i18n import words
 from engine.errors import AccessDenied
 from engine.people import LOCAL, People, Person
 from engine.store import Store
-from tests.standins.app_server import AppServer, app_server, location, wait_for
+from tests.standins.app_server import AppServer, app_server, location
 
 EVERYWHERE = [
     "/",
@@ -99,7 +99,7 @@ def test_with_the_code_pages_and_websocket_open(room: AppServer) -> None:
 
 def test_gradio_opens_with_the_code_and_only_with_it(room: AppServer) -> None:
     cookie = {"Cookie": room.join(room.codes()["student"], "Ada"), "Accept": "text/html"}
-    assert wait_for(lambda: room.ask("GET", "/gradio/fr/", headers=cookie).status == 200, 120)
+    assert room.gradio("/gradio/fr/", cookie).status == 200
     assert room.ask("GET", "/gradio/fr/gradio_api/info", headers=cookie).status == 200
     assert room.ask("GET", "/gradio/fr/gradio_api/info").status == 401
 
@@ -567,7 +567,7 @@ def test_a_students_programs_manage_nothing(room: AppServer) -> None:
 
 def test_the_named_endpoints_are_those_of_everybody(room: AppServer) -> None:
     student = {"Cookie": room.join(room.codes()["student"], "Ada")}
-    assert wait_for(lambda: room.ask("GET", "/gradio/en/", headers=student).status == 200, 120)
+    assert room.gradio(headers=student).status == 200
     named = set(room.ask("GET", "/gradio/en/gradio_api/info", headers=student).json["named_endpoints"])
     assert {"/chat", "/models"} <= named
     assert not [name for name in named if any(word in name for word in ("load", "wipe", "room", "code"))]
@@ -576,7 +576,7 @@ def test_the_named_endpoints_are_those_of_everybody(room: AppServer) -> None:
 @pytest.mark.parametrize("button", ["models.load", "models.unload", "room.wipe_confirm"])
 def test_a_student_who_presses_a_hidden_button_of_gradio_is_refused(room: AppServer, button: str) -> None:
     student = {"Cookie": room.join(room.codes()["student"], "Ada")}
-    assert wait_for(lambda: room.ask("GET", "/gradio/en/", headers=student).status == 200, 120)
+    assert room.gradio(headers=student).status == 200
     config = room.ask("GET", "/gradio/en/config", headers=student).json
     label = words("en").t(button)
     (pressed,) = [part["id"] for part in config["components"] if part["props"].get("value") == label]

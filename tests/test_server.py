@@ -24,8 +24,9 @@ from tests.standins.app_server import ROOT, AppServer, app_server, free_port, wa
 
 @pytest.fixture(scope="module")
 def alone() -> Iterator[AppServer]:
-    """The application, also where LM Studio listens, in French."""
-    with app_server("--lmstudio-port", str(free_port()), environment={"LANG": "fr_FR.UTF-8"}) as server:
+    """The application, also where LM Studio listens, in French; Gradio comes by itself."""
+    wanted = {"LANG": "fr_FR.UTF-8", "ATELIER_GRADIO_ON_DEMAND": "0"}
+    with app_server("--lmstudio-port", str(free_port()), environment=wanted) as server:
         yield server
 
 
@@ -34,7 +35,7 @@ def test_every_door_opens_gradio_last(alone: AppServer) -> None:
     assert first.status == 200 and b"<html" in first.body
     assert alone.ask("GET", "/_stcore/health").status == 200
     assert alone.ask("GET", "/v1/models").status == 200
-    assert wait_for(lambda: alone.ask("GET", "/gradio/en/", headers={"Accept": "text/html"}).status == 200, 120)
+    assert alone.gradio(headers={"Accept": "text/html"}).status == 200
     for wanted, lang in (("fr-CA", "fr"), ("de, en;q=0.5", "en")):
         reply = alone.ask("GET", "/gradio?x=1", headers={"Accept-Language": wanted})
         assert reply.status == 307 and reply.headers["location"] == f"/gradio/{lang}/?x=1"
@@ -208,6 +209,6 @@ def test_under_a_path_every_door_is_there_with_it_or_without() -> None:
             assert server.ask("GET", f"{base}/_stcore/health").status == 200
             assert server.ask("GET", f"{base}/v1/models").status == 200
             assert server.websocket(f"{base}/_stcore/stream") == 101
-        assert wait_for(lambda: server.ask("GET", "/gradio/en/").status == 200, 120)
+        assert server.gradio().status == 200
         assert server.ask("GET", "/atelier/gradio/en/config").json["root"].endswith("/atelier/gradio/en")
         assert server.ask("GET", "/atelier/gradio").headers["location"].startswith("/atelier/gradio/")

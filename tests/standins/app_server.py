@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).parents[2]
-START_S = 90
+START_S = 120
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,16 @@ class AppServer:
         assert reply.status == 303, reply
         return reply.headers["set-cookie"].partition(";")[0]
 
+    def gradio(self, path: str = "/gradio/en/", headers: Mapping[str, str] | None = None) -> Reply:
+        """The answer of Gradio's door once it is open, which the first question begins. Fails when it will not open."""
+        until = time.monotonic() + START_S
+        while True:
+            reply = self.ask("GET", path, headers=headers)
+            if reply.status != 503:
+                return reply
+            assert "retry-after" in reply.headers and time.monotonic() < until, f"no Gradio:\n{self.output}"
+            time.sleep(0.2)
+
     def codes(self) -> dict[str, str]:
         """The codes of its class, as its file holds them."""
         return dict(json.loads((self.home / "class.json").read_text()))
@@ -114,12 +124,15 @@ def free_port() -> int:
 
 @contextmanager
 def app_server(*options: str, environment: Mapping[str, str] | None = None) -> Iterator[AppServer]:
-    """The application, answering; ended with the block."""
+    """The application, answering; ended with the block. Gradio, ten seconds of processor, is there once it is asked
+    for, unless the environment says otherwise.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="atelier-app-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
-        given = {"ATELIER_HOME": str(home), "ATELIER_MODEL": "echo", "LANG": "C.UTF-8", **(environment or {})}
+        given = {"ATELIER_HOME": str(home), "ATELIER_MODEL": "echo", "LANG": "C.UTF-8", "ATELIER_GRADIO_ON_DEMAND": "1"}
+        given |= environment or {}
         command = [sys.executable, "-m", "apps.server", "--port", str(port), *options]
         process = subprocess.Popen(
             command,
