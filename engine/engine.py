@@ -289,6 +289,11 @@ class Engine:
         model = self.model(model_id)
         return self._runtimes.get(model.card.id)
 
+    def served(self, model_id: str | None = None) -> LocalRuntime | AttachedRuntime | None:
+        """The runtime that answers for a local model, ours or another process's; None for every other kind of model."""
+        card = self.model(model_id).card
+        return self._runtimes.get(card.id) or self._elsewhere.get(card.id)
+
     def unload(self, model_id: str) -> None:
         """Stop the model's worker; the next question loads it again, from the best file there is by then."""
         with self._lock:

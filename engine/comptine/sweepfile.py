@@ -1,0 +1,142 @@
+"""The finished cells of a sweep in a file that a crash cannot take: one JSON line each, on the disk before it counts.
+
+Knows no model and no grid's rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.comptine.cell import CellResult
+from engine.comptine.grid import Sweep
+from engine.errors import BadFile, BadInput
+from engine.filelock import file_lock
+
+FORMAT = "atelier-comptine-sweep/1"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a file holds: the sweep, the reproducibility card of each model (by id), the last result of each cell."""
+
+    sweep: Sweep
+    cards: Mapping[str, Any]
+    results: Mapping[str, CellResult]
+    created: float
+
+
+class SweepFile:
+    """One file; thread safe. Raises BadFile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+
+    def begin(self, sweep: Sweep) -> None:
+        """Write what is asked; in a file that exists the cells that are in it stay, and count where the new sweep has
+        them too.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._mend()
+        if not self.path.exists() or self.read().sweep != sweep:
+            self._append({"format": FORMAT, "sweep": sweep.model_dump(mode="json"), "created": time.time()})
+
+    def add_card(self, model: str, card: Mapping[str, Any]) -> None:
+        """Note what a model is. Raises BadInput where the cells in the file were answered by other weights."""
+        known = self.read().cards.get(model)
+        if known is None:
+            self._append({"model": model, "card": dict(card)})
+        elif known.get("sha256") != card.get("sha256"):
+            raise BadInput(f"{model} has changed since this sweep was begun", model=model, sha256=known.get("sha256"))
+
+    def add(self, result: CellResult) -> None:
+        """Add a result; it is on the disk when this returns."""
+        self._append({"cell": result.to_dict()})
+
+    def read(self) -> Saved:
+        """What it holds; a last line that a crash has torn is left out."""
+        sweep: Sweep | None = None
+        created, cards, results = 0.0, {}, {}
+        for line in self._lines():
+            if "sweep" in line:
+                sweep, created = Sweep.of(line["sweep"]), created or line["created"]
+            elif "card" in line:
+                cards[line["model"]] = line["card"]
+            elif "cell" in line:
+                result = CellResult.from_dict(line["cell"])
+                results[result.cell.key] = result
+        if sweep is None:
+            raise BadFile(f"{self.path.name} is no sweep", path=str(self.path), reason="format")
+        return Saved(sweep, cards, results, created)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from running the same sweep. Raises TimedOut where one does."""
+        with file_lock(self.path.with_suffix(".lock"), timeout=0.5):
+            yield
+
+    def _append(self, value: Mapping[str, Any]) -> None:
+        line = json.dumps(value, ensure_ascii=False) + "\n"
+        try:
+            with self._lock, self.path.open("ab") as file:
+                file.write(line.encode(errors="surrogatepass"))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BadFile(f"{self.path.name}: {error.strerror}", path=str(self.path), reason=str(error)) from error
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise BadFile(f"{self.path.name}: {error.strerror}", path=str(self.path), reason=str(error)) from error
+        for number, line in enumerate(data.splitlines(keepends=True), 1):
+            if not line.endswith(b"\n"):  # a crash tore it
+                return
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                where = f"line {number}"
+                raise BadFile(f"{self.path.name}: {where}", path=str(self.path), reason=where) from error
+
+    def _mend(self) -> None:
+        """Take away a torn last line, so that the next one begins on its own."""
+        if not self.path.exists():
+            return
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.truncate(self.path, whole)
+
+
+def folder(home: Path, owner: str) -> Path:
+    """Where a person's sweeps lie; no name of anybody is in it."""
+    return home / "comptine" / hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+def new_file(home: Path, owner: str) -> SweepFile:
+    """A file for a new sweep of that person."""
+    return SweepFile(folder(home, owner) / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}.jsonl")
+
+
+def saved_files(home: Path, owner: str) -> tuple[SweepFile, ...]:
+    """The person's sweeps, the newest first."""
+    return tuple(SweepFile(path) for path in sorted(folder(home, owner).glob("*.jsonl"), reverse=True))
+
+
+def file_named(home: Path, owner: str, name: str) -> SweepFile:
+    """The person's sweep of that file name. Raises BadFile for any other path."""
+    found = next((file for file in saved_files(home, owner) if file.path.name == name), None)
+    if found is None:
+        raise BadFile(f"no sweep {name}", path=name, reason="missing")
+    return found
