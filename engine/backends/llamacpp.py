@@ -82,6 +82,11 @@ class LlamaCpp:
         self._runtime = runtime
         self._special: dict[int, bool] = {}  # of the tokens that look so; the model's file does not change
 
+    @property
+    def runtime(self) -> Runtime:
+        """What it speaks to: for measurements that no Request can ask for."""
+        return self._runtime
+
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         """Loading, place in the queue, prompt progress, then the answer and its Report."""
         try:

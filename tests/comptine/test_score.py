@@ -70,7 +70,9 @@ def test_the_ideal_answer() -> None:
     (said(*GOOD, GOOD[0]), {"duplicates": 1}),
     (said(*GOOD[::-1]), {"in_order": False}),
     (said(*GOOD) + "\nRefrain: Récapitule tous les carnets vus jusqu’ici.", {}),
-], ids="omission case accent unicode fuzzy range invented duplicate order refrain".split())  # fmt: skip
+], ids=[
+    "omission", "case", "accent", "unicode", "fuzzy", "range", "invented", "duplicate", "order", "refrain",
+])  # fmt: skip
 def test_one_fault_moves_its_own_metrics_alone(answer: str, changes: dict[str, object]) -> None:
     assert score(answer, FOUR, finished=True) == replace(IDEAL, **changes)  # type: ignore[arg-type]
 
