@@ -25,8 +25,9 @@ def app() -> Iterator[AppServer]:
 
 @pytest.fixture(scope="session")
 def room() -> Iterator[AppServer]:
-    """The application in class mode, on loopback."""
+    """The application in class mode, on loopback, and Gradio open."""
     with app_server("--class", "--host", "127.0.0.1") as server:
+        assert server.gradio(headers={"Cookie": server.join(server.codes()["student"], "first")}).status == 200
         yield server
 
 

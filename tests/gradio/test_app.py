@@ -6,12 +6,14 @@ import html
 import re
 import socket
 import urllib.request
-from pathlib import Path
+from collections.abc import Iterator
 
+import gradio as gr
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from apps.gradio_app import MARGIN, alone, application, build, free_port
+from apps.gradio_app import MARGIN, alone, application, build, free_port, redirect
 from apps.gradio_look import page_in, theme
 from apps.options import Options
 from apps.ui.i18n import words
@@ -26,20 +28,44 @@ def page(site: Site, lang: str) -> str:
         return str(answer.read().decode())
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return Engine(Settings(home=tmp_path, model="echo", slots=3, queue=7), serve=True)
+# Once for this file: building one interface takes seconds
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    opened = Engine(Settings(home=tmp_path_factory.mktemp("app"), model="echo", slots=3, queue=7), serve=True)
+    yield opened
+    opened.close()
 
 
-def test_the_queue_lets_everybody_reach_our_own(engine: Engine) -> None:
-    blocks = build(engine, "en", Options())
-    assert blocks._queue.default_concurrency_limit == 3 + MARGIN
-    assert blocks._queue.max_thread_count >= 3 + MARGIN  # else Gradio would hold them back all the same
-    assert blocks._queue.max_size == 7
+@pytest.fixture(scope="module")
+def alone_page(engine: Engine) -> gr.Blocks:
+    return build(engine, "en", Options())
 
 
-def test_nothing_is_sent_to_gradio_or_its_hub(engine: Engine) -> None:
-    blocks = build(engine, "en", Options())
+@pytest.fixture(scope="module")
+def class_page(engine: Engine) -> gr.Blocks:
+    return build(engine, "en", Options(class_mode=True))
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine) -> Iterator[TestClient]:
+    """A client of the mirror behind a proxy with a base path, which any other one is served like."""
+    with TestClient(application(engine, Options(root_path="/base")), root_path="/base") as opened:
+        yield opened
+
+
+def test_the_queue_lets_everybody_reach_our_own(alone_page: gr.Blocks) -> None:
+    queue = alone_page._queue
+    assert queue.default_concurrency_limit == 3 + MARGIN
+    assert queue.max_thread_count >= 3 + MARGIN  # else Gradio would hold them back all the same
+    assert queue.max_size == 7
+
+
+def test_the_queue_sleeps_while_nobody_is_here(alone_page: gr.Blocks) -> None:
+    assert alone_page._queue.sleep_when_free >= 0.01 and alone_page._queue.progress_update_sleep_when_free >= 0.05
+
+
+def test_nothing_is_sent_to_gradio_or_its_hub(alone_page: gr.Blocks) -> None:
+    blocks = alone_page
     assert not blocks.analytics_enabled and not blocks.share and not blocks.allowed_paths and not blocks.mcp_server
 
 
@@ -58,40 +84,40 @@ def test_fonts_are_those_of_the_machine() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "lang"), [("fr-CH,en;q=0.5", "fr"), ("en-GB", "en"), ("de", "en"), (None, "en")])
-def test_the_bare_path_goes_to_the_browsers_language(engine: Engine, wanted: str | None, lang: str) -> None:
-    client = TestClient(application(engine, Options()), follow_redirects=False)
+def test_the_bare_path_goes_to_the_browsers_language(client: TestClient, wanted: str | None, lang: str) -> None:
     headers = {"accept-language": wanted} if wanted else {}
-    for path in ("/gradio", "/gradio/"):
-        answer = client.get(f"{path}?temperature=1.1", headers=headers)
-        assert answer.status_code == 307 and answer.headers["location"] == f"/gradio/{lang}/?temperature=1.1"
+    for path in ("/base/gradio", "/base/gradio/"):
+        answer = client.get(f"{path}?temperature=1.1", headers=headers, follow_redirects=False)
+        assert answer.status_code == 307
+        assert answer.headers["location"] == f"/base/gradio/{lang}/?temperature=1.1"
 
 
-def test_behind_a_proxy_with_a_base_path(engine: Engine) -> None:
+def test_without_a_base_path_there_is_none_in_the_address() -> None:
+    scope = {"type": "http", "headers": [], "query_string": b"", "path": "/gradio"}
+    assert redirect(Request(scope)).headers["location"] == "/gradio/en/"
+
+
+def test_behind_a_proxy_with_a_base_path(client: TestClient) -> None:
     # As uvicorn with --root-path gives it: the path begins with the base path, whether the proxy cuts it off or not.
-    with TestClient(application(engine, Options(root_path="/base")), root_path="/base") as client:
-        assert client.get("/base/gradio", follow_redirects=False).headers["location"] == "/base/gradio/en/"
-        assert '"root":"http://testserver/base/gradio/en"' in client.get("/base/gradio/en/").text
-        assert client.get("/base/gradio/en/gradio_api/info").status_code == 200
+    assert '"root":"http://testserver/base/gradio/en"' in client.get("/base/gradio/en/").text
+    assert client.get("/base/gradio/en/gradio_api/info").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["gradio_api/runs", "monitoring/summary", "gradio_api/file=/etc/passwd"])
-def test_doors_that_gradio_would_open_are_closed(engine: Engine, path: str) -> None:
-    with TestClient(application(engine, Options())) as client:
-        assert client.get(f"/gradio/en/{path}").status_code in (403, 404)
+def test_doors_that_gradio_would_open_are_closed(client: TestClient, path: str) -> None:
+    assert client.get(f"/base/gradio/en/{path}").status_code in (403, 404)
 
 
-def test_the_class_tab_is_there_in_class_mode_only(engine: Engine) -> None:
-    def tabs(options: Options) -> list[str]:
-        blocks = build(engine, "en", options)
+def test_the_class_tab_is_there_in_class_mode_only(alone_page: gr.Blocks, class_page: gr.Blocks) -> None:
+    def tabs(blocks: gr.Blocks) -> list[str]:
         return [block.label for block in blocks.blocks.values() if type(block).__name__ == "Tab" and block.id]
 
-    assert "Class" not in tabs(Options()) and "Class" in tabs(Options(class_mode=True))
+    assert "Class" not in tabs(alone_page) and "Class" in tabs(class_page)
 
 
-def test_every_control_has_a_label(engine: Engine) -> None:
-    blocks = build(engine, "fr", Options(class_mode=True))
+def test_every_control_has_a_label(class_page: gr.Blocks) -> None:
     kinds = {"textbox", "number", "slider", "dropdown", "chatbot", "code"}
-    bare = [block for block in blocks.blocks.values() if block.get_block_name() in kinds and not block.label]
+    bare = [block for block in class_page.blocks.values() if block.get_block_name() in kinds and not block.label]
     assert bare == []
 
 
