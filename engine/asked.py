@@ -6,17 +6,17 @@ Knows no thread and stores nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.conversation import ChatSettings, Conversation
-from engine.errors import NotSupported
+from engine.errors import BadInput, NotSupported
 from engine.params import Params
 from engine.types import Message
 
 if TYPE_CHECKING:
     from engine.engine import Model
-    from engine.window import Plan, Policy
+    from engine.window import Plan, Policy, Summarize
 
 ALTERNATIVES = 5  # with the log-probability of each token, where they are shown
 
@@ -33,6 +33,44 @@ class Asked:
     def options(self) -> dict[str, Any]:
         """The options of `Model.request` that change the prompt."""
         return {"raw": self.raw, "extra": self.extra}
+
+    @property
+    def answers_at_end(self) -> int:
+        """How many of the last messages are answers; the template of a chat allows one, which the model goes on with.
+
+        llama.cpp: "Cannot have 2 or more assistant messages at the end of the list".
+        """
+        roles = [message.role for message in self.messages]
+        return next((count for count, role in enumerate(reversed(roles)) if role != "assistant"), len(roles))
+
+    def for_an_answer(self, prefill: str) -> Asked:
+        """The same. Raises BadInput where an answer would follow an answer: nobody asked for it."""
+        if self.answers_at_end > bool(prefill):
+            raise BadInput("an answer follows a question, not an answer", what="message", reason="two_answers")
+        return self
+
+    def for_a_count(self) -> Asked:
+        """The same, with an empty question after several answers, of which a server would count nothing."""
+        return self if self.answers_at_end < 2 else replace(self, messages=(*self.messages, Message("user", "")))
+
+
+class Summaries:
+    """Writes the summaries of one conversation; what its model has summarized already it is not asked again."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._made: tuple[Model, Summarize] | None = None
+        self._stopped: Callable[[], bool] = lambda: False
+
+    def by(self, model: Model, stopped: Callable[[], bool]) -> Summarize:
+        """What writes them with this model, until `stopped`."""
+        from engine.window import summarizer
+
+        self._stopped = stopped
+        if self._made is None or self._made[0] is not model:
+            writer = summarizer(cast(Any, model), owner=self._owner, stopped=lambda: self._stopped())
+            self._made = (model, writer)
+        return self._made[1]
 
 
 def asked(model: Model, conversation: Conversation, leaf: str | None, prefill: str = "") -> Asked:
@@ -55,28 +93,20 @@ def asked(model: Model, conversation: Conversation, leaf: str | None, prefill: s
 
 
 def planned(
-    model: Model,
-    conversation: Conversation,
-    what: Asked,
-    params: Params,
-    *,
-    owner: str = "local",
-    stopped: Callable[[], bool] | None = None,
+    model: Model, conversation: Conversation, what: Asked, params: Params, *, summarize: Summarize | None = None
 ) -> Plan:
     """What of it goes into the window, by the conversation's policy. Raises PromptTooLong.
 
-    With `stopped` a summary is really written; without, room is left for it.
+    Without `summarize` no summary is written, but room is left for it.
     """
-    from engine.window import plan, summarizer
+    from engine.window import plan
 
     settings = conversation.settings
     policy: Policy = "stop"
     if what.raw is None:  # a raw prompt has no parts that could go
         policy = settings.policy  # type: ignore[assignment]
-    writer = summarizer(cast(Any, model), owner=owner, stopped=stopped) if stopped and policy == "summarize" else None
-    return plan(
-        model, what.messages, params, policy, virtual_window=settings.virtual_window, summarize=writer, **what.options
-    )
+    window = settings.virtual_window
+    return plan(model, what.messages, params, policy, virtual_window=window, summarize=summarize, **what.options)
 
 
 def _rendered(model: Model, template: str, messages: tuple[Message, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.asked import asked, planned
+from engine.asked import Summaries, asked, planned
 from engine.backends.base import Request
 from engine.chats import TITLE_MAX, merge
 from engine.conversation import Attachment, ChatSettings, Conversation, Node, new_id, title_of
@@ -64,6 +64,7 @@ class Chat:
         self._acting = threading.RLock()  # one change of a person at a time; held while an answer is being stopped
         self._lock = threading.RLock()  # the conversation itself; never held while waiting
         self._history = History()
+        self._summaries = Summaries(owner)
         if conversation_id is None:
             self.conversation = Conversation(new_id(), settings=settings or ChatSettings())
         else:
@@ -205,7 +206,7 @@ class Chat:
         tree = self.conversation
         if text or attachments:
             tree = tree.add(Node(new_id(), tree.leaf, "user", text, time.time(), attachments=tuple(attachments)))
-        return planned(model, tree, asked(model, tree, tree.leaf), choice.params, owner=self.owner)
+        return planned(model, tree, asked(model, tree, tree.leaf).for_a_count(), choice.params)
 
     def request_of(self, node_id: str) -> tuple[str, Request]:
         """The model and the request of this answer, as its trace kept it; put together again where there is none."""
@@ -215,7 +216,8 @@ class Chat:
         params = _params(node.params)
         sent = sent_request(self._engine.traces, node, self.owner)
         sent = sent or Request(self.conversation.at(node.parent).messages(), params)
-        window = self.conversation.settings.virtual_window
+        exact = (node.window or {}).get("exact")  # only a server that counts keeps to a window of ours
+        window = self.conversation.settings.virtual_window if exact else None
         return node.model, replace(sent, params=params, owner=self.owner, virtual_window=window, window=node.window)
 
     # How an answer is written
@@ -249,9 +251,9 @@ class Chat:
         def begin(stopped: Callable[[], bool]) -> Begun:
             model = self._model(choice)
             params = _params(node.params)
-            what = asked(model, tree, node.parent, node.content)
-            plan = planned(model, tree, what, params, owner=self.owner, stopped=stopped)
-            virtual = tree.settings.virtual_window
+            what = asked(model, tree, node.parent, node.content).for_an_answer(node.content)
+            plan = planned(model, tree, what, params, summarize=self._summaries.by(model, stopped))
+            virtual = tree.settings.virtual_window if plan.prompt_tokens is not None else None  # else nobody counts
             generation = model.stream(plan.messages, params, owner=self.owner, virtual_window=virtual,
                                       window=plan.record(), **what.options)  # fmt: skip
             return Begun(generation, plan.record())

@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 
+from apps.ui.i18n import words
+from apps.ui.present import error_text
 from engine import Engine, Settings
+from engine.asked import Summaries
 from engine.chat import Chat, Choice
 from engine.conversation import Attachment, ChatSettings, Node
-from engine.errors import BadInput, BadTemplate, NotFound, NotSupported, PromptTooLong, StoreFailed
+from engine.errors import BadInput, BadTemplate, EngineError, NotFound, NotSupported, PromptTooLong, StoreFailed
 from engine.params import Params
-from engine.types import PromptProgress
+from engine.providers import typed_in
+from engine.types import Message, PromptProgress
 from tests.conftest import small_settings
+from tests.standins.openai_server import OpenAIStandIn
 
 ECHO = Choice("echo")
 PATIENCE_S = 60.0
@@ -393,6 +398,39 @@ def test_the_settings_of_a_new_conversation(desk: Engine) -> None:
     assert Chat(desk, "local", settings=ChatSettings(system="x")).conversation.settings.system == "x"
 
 
+def test_two_answers_at_the_end_are_refused_in_a_sentence_and_nothing_is_lost(chat: Chat) -> None:
+    said(chat, "hi")
+    chat.say("I write this.", None, role="assistant")
+    chat.say("And this.", None, role="assistant")
+    before = chat.conversation
+    for ask in (chat.resume, chat.regenerate):
+        writing = ask(before.leaf or "", ECHO)
+        with pytest.raises(BadInput) as refused:
+            writing.wait()
+        assert chat.conversation.nodes == before.nodes and chat.conversation.leaf == before.leaf
+        assert stored(chat).nodes == before.nodes and chat.error is refused.value
+    assert chat.preview("", ECHO).prompt_tokens  # what a next question would be sent with
+    assert said(chat, "again").content == "again"
+
+
+def test_two_answers_have_a_sentence_in_both_languages() -> None:
+    error = BadInput("x", what="message", reason="two_answers")
+    assert error_text(error, words("en")).what.startswith("The last message is an answer already")
+    assert error_text(error, words("fr")).what.startswith("Le dernier message est déjà une réponse")
+
+
+def test_a_virtual_window_is_kept_only_where_tokens_are_counted(desk: Engine, openai_server: OpenAIStandIn) -> None:
+    desk.catalog.add(typed_in(openai_server.base_url))
+    far = Choice("endpoint/plain")
+    chat = Chat(desk, "local", settings=ChatSettings(virtual_window=40, policy="rolling"))
+    node = said(chat, "hi", far)
+    assert node.window is not None and not node.window["exact"] and node.window["estimate"]
+    model, request = chat.request_of(node.id)
+    assert request.virtual_window is None and desk.model(model).body(request)["messages"]
+    near = said(chat, "one", ECHO)
+    assert chat.request_of(near.id)[1].virtual_window == 40
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     opened = Engine(small_settings(tmp_path_factory.mktemp("chat")), serve=True)
@@ -444,6 +482,23 @@ def test_a_window_that_is_too_small_refuses_with_numbers_or_rolls(real: Engine) 
     node = said(chat, "two " * 60, greedy(8))
     assert node.window is not None and node.window["dropped"]
     assert chat._engine.traces.get(node.trace_id or "", "local").window == node.window
+
+
+@pytest.mark.model
+def test_what_was_summarized_once_is_not_summarized_again(real: Engine) -> None:
+    summaries, model = Summaries("local"), real.model("smollm2-135m-instruct")
+    told = (Message("user", "My name is Ada."), Message("assistant", "Hello Ada!"))
+    before = len(real.traces.list("local", 1000))
+    first, again = (summaries.by(model, lambda: False)(told, 8) for _ in range(2))
+    assert first == again and len(real.traces.list("local", 1000)) == before + 1
+
+
+@pytest.mark.model
+def test_two_answers_are_what_llama_cpp_refuses_too(real: Engine) -> None:
+    told = [Message("user", "hi"), Message("assistant", "a"), Message("assistant", "b")]
+    with pytest.raises(EngineError) as refused:
+        real.model("smollm2-135m-instruct").answer(told, Params(max_tokens=1))
+    assert "2 or more assistant messages" in str(refused.value)
 
 
 @pytest.mark.model

@@ -25,7 +25,8 @@ from engine.settings import Settings
 
 LOG_LINES = 400
 GRACE_S = 1.0
-# Pages of 2 MiB for the key-value cache: 16 windows of 8192 tokens load in 1.0-2.6 s instead of 2.5-11 s
+# Pages of 2 MiB for the key-value cache: 16 windows of 8192 tokens load in 1.0-2.6 s instead of 2.5-11 s where the
+# machine has such pages to give; in a virtual machine inside another, zeroing them was measured at 3-12 s all the same
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if sys.platform == "linux" else {}
 
 
