@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, chats, complete, log, models, tokens, trace
+from engine.cli import chat, chats, complete, comptine, log, models, tokens, trace
 from engine.cli.output import Output
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
     "trace": trace,
     "tokens": tokens,
     "log": log,
+    "comptine": comptine,
 }
 
 INTERRUPTED = 130

@@ -14,7 +14,7 @@ from engine.params import PARAMS, Params
 from engine.types import Result, TextDelta
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.engine import Engine, Model
     from engine.generation import Generation
 
 
@@ -65,17 +65,21 @@ def opened(arguments: argparse.Namespace) -> Iterator[Model]:
     from engine.engine import Engine
 
     with closing(Engine()) as engine:
-        if not arguments.endpoint:
-            if arguments.key_env:
-                raise BadInput("--key-env belongs to --endpoint; a known provider's key has its own variable")
-            yield engine.model(arguments.model)
-            return
-        if not arguments.model:
-            raise BadInput("with --endpoint, name one of its models with --model")
-        from engine.providers import typed_in
+        yield chosen(engine, arguments)
 
-        engine.catalog.add(typed_in(arguments.endpoint))
-        yield engine.model(f"endpoint/{arguments.model}", key=_key(arguments.key_env))
+
+def chosen(engine: Engine, arguments: argparse.Namespace) -> Model:
+    """The model that the flags choose, of this engine. Raises UnknownModel, BadInput."""
+    if not arguments.endpoint:
+        if arguments.key_env:
+            raise BadInput("--key-env belongs to --endpoint; a known provider's key has its own variable")
+        return engine.model(arguments.model)
+    if not arguments.model:
+        raise BadInput("with --endpoint, name one of its models with --model")
+    from engine.providers import typed_in
+
+    engine.catalog.add(typed_in(arguments.endpoint))
+    return engine.model(f"endpoint/{arguments.model}", key=_key(arguments.key_env))
 
 
 def require(model: Model, capability: str) -> None:

@@ -188,13 +188,13 @@ def bisect(holds: Callable[[int], bool], low: int = 1, high: int = 20_000) -> Bi
     return Bisection(good if good >= low else None, tuple(steps))
 
 
-def last_prompt(tokens: Callable[[int], int], window: int, high: int = 20_000) -> Bisection:
+def last_prompt(tokens: Callable[[int], int], window: int, *, low: int = 1, high: int = 20_000) -> Bisection:
     """The longest rhyme, in verses, whose prompt of `tokens(verses)` is not refused: fewer tokens than the window."""
-    return bisect(lambda verses: tokens(verses) < window, high=high)
+    return bisect(lambda verses: tokens(verses) < window, low, high)
 
 
 def last_answer(
-    tokens: Callable[[int], int], needed: Callable[[int], int], window: int, high: int = 20_000
+    tokens: Callable[[int], int], needed: Callable[[int], int], window: int, *, low: int = 1, high: int = 20_000
 ) -> Bisection:
     """The longest rhyme, in verses, whose prompt leaves the `needed(verses)` answer tokens room in the window."""
-    return bisect(lambda verses: tokens(verses) + needed(verses) <= window, high=high)
+    return bisect(lambda verses: tokens(verses) + needed(verses) <= window, low, high)
