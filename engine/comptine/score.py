@@ -21,7 +21,7 @@ STATES: tuple[State, ...] = get_args(State)
 DRIFT = 0.7  # a name this near to the right one has drifted; farther, it is another one
 DISTINCT_TRIGRAMS = 0.3
 COMPRESSION = 5.0
-JUDGED_WORDS = 20  # fewer words outside of verses say nothing about repetition
+JUDGED_WORDS = 8  # fewer words outside of verses say nothing about repetition
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.comptine.guided import QUOTED
 from engine.comptine.question import Prompt, Question, answer_prefix, prompt
 from engine.comptine.rhyme import LANGUAGES, NAMES, VARIANTS, rhyme, verse
 from engine.comptine.score import Mark, Score, distance, likeness, marks, score
 
-# What the sheet quotes for 160 verses
-QUOTED = (
-    "Les nom de la premiere carte est Marin, la second carte Marina, la troisième carte Marinne et le quart carte"
-    " Marinier. Les noms des deuxièmes cartes sont Marinelle, Marinien et Marinneur. La quatrième carte est Marinier et"
-    " le fifth carte est mariner. L'sixième carte est mariniard, le septième carte est marinier, le huitième carte est"
-    " mariner, le neuvième carte est marinier, le onzièm carte est mariner et la dizaine carte est marin."
-)
 # What the sheet tells of one-shot: at 14 Marin becomes marin, at 28 mari appears, the whole rhyme is repeated
 TOLD = "\n".join(verse(n, "Marin" if n < 14 else "marin" if n < 28 else "mari") for n in range(1, 101))
 
