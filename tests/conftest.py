@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from engine.engine import Engine
 from engine.runtime.load import LoadParams
 from engine.runtime.supervisor import LocalRuntime, Supervisor
 from engine.settings import Settings
+from tests.sharing import cost_of, scheduler
 from tests.standins.llama_server import BareServer, bare_server, bundled_gguf
 from tests.standins.openai_server import OpenAIStandIn, openai_standin
 
@@ -23,6 +25,20 @@ OURS = ("ATELIER_", "LANGCHAIN_", "LANGSMITH_")
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 CHROMIUM += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FOREIGN = ("_API_KEY", "_API_TOKEN", "_API_BASE", "_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+# No deadline, since test machines are slow and shared. More: --hypothesis-profile=default
+hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Files that share a started application go to one worker."""
+    return scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that both workers end together; the rest as it was."""
+    items.sort(key=lambda item: -cost_of(item.nodeid))
 
 
 @pytest.fixture(autouse=True)
