@@ -15,7 +15,7 @@ from engine.backends.base import Request
 from engine.engine import Model
 from engine.errors import BadInput, EngineError
 from engine.params import Params
-from engine.people import Person
+from engine.person import Person
 from engine.types import Message, Result, Role
 
 

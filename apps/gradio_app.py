@@ -23,7 +23,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from apps import gradio_api, gradio_kit, host
-from apps.gradio_kit import INTERNAL, Running, Sidebar, Ui
+from apps.gradio_chat.opened import Opened
+from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
 from apps.tabs import chat, models, room
@@ -46,9 +47,9 @@ TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
 }
 
 
-def build(engine: Engine, lang: Language, options: Options, running: Running | None = None) -> gr.Blocks:
+def build(engine: Engine, lang: Language, options: Options, opened: Opened | None = None) -> gr.Blocks:
     """The whole interface in one language. May be called from any thread, from one at a time."""
-    return _in_loop(lambda: _built(Ui(engine, lang, options, running or Running())))
+    return _in_loop(lambda: _built(Ui(engine, lang, options, opened or Opened())))
 
 
 def _in_loop(make: Callable[[], T]) -> T:
@@ -108,10 +109,10 @@ def gradio_apps(engine: Engine, options: Options) -> list[tuple[str, FastAPI]]:
     """Path and application of each language. The caller mounts them at the root and enters each one's
     `router.lifespan_context`, which starts its queue.
     """
-    running = Running()
+    opened = Opened()
 
     def mirror(lang: Language) -> tuple[str, FastAPI]:
-        return f"{PATH}/{lang}", _mounted(build(engine, lang, options, running), lang)
+        return f"{PATH}/{lang}", _mounted(build(engine, lang, options, opened), lang)
 
     return _in_loop(lambda: [mirror(lang) for lang in LANGUAGES])
 

@@ -1,15 +1,13 @@
-"""What every Gradio tab shares: header, sidebar with model and parameters, errors as sentences, streams of answers.
+"""What every Gradio tab shares: header, sidebar with model and parameters, errors as sentences.
 
-The mirror of `streamlit_kit`, verb by verb. Knows no backend; what a person does is kept in `gr.State`, never here.
+The mirror of `streamlit_kit`, verb by verb. Knows no backend; what a person does is kept in `gr.State` and `Ui.opened`.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +15,7 @@ import gradio as gr
 
 from apps import gradio_status as status
 from apps import host
+from apps.gradio_chat.opened import Opened
 from apps.options import Options
 from apps.ui import present
 from apps.ui.controls import GROUPS, Control, controls
@@ -25,50 +24,22 @@ from apps.ui.sections import Section
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import EngineError, UnknownModel
-from engine.generation import Generation
 from engine.params import BY_NAME, Params
-from engine.people import Person
+from engine.person import Person
 
 INTERNAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 STATE_EVERY_S = 10.0
 LOADING_EVERY_S = 2.0
 
 
-class Running:
-    """The answers under way, by person and browser session: what a stop button needs to find."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, str], Generation] = {}
-
-    @contextmanager
-    def watch(self, key: tuple[str, str], generation: Generation) -> Iterator[None]:
-        """Let the answer be stopped by `key` while it lasts."""
-        with self._lock:
-            self._under_way[key] = generation
-        try:
-            yield
-        finally:
-            with self._lock:
-                if self._under_way.get(key) is generation:
-                    del self._under_way[key]
-
-    def stop(self, key: tuple[str, str]) -> None:
-        """Stop the answer of `key`, if there is one."""
-        with self._lock:
-            generation = self._under_way.get(key)
-        if generation is not None:
-            generation.stop()
-
-
 @dataclass(frozen=True)
 class Ui:
-    """One interface in one language over one engine; `running` belongs to the process, the rest are values."""
+    """One interface in one language over one engine; `opened` belongs to the process, the rest are values."""
 
     engine: Engine
     lang: Language
     options: Options
-    running: Running = field(default_factory=Running)
+    opened: Opened = field(default_factory=Opened)
 
     @property
     def words(self) -> Words:
@@ -264,15 +235,6 @@ def _languages(ui: Ui) -> str:
         for lang in LANGUAGES
     )  # fmt: skip
     return f'<nav aria-label="{_esc(ui.t("sidebar.language"))}">{links}</nav>'
-
-
-def stream(ui: Ui, generation: Generation, key: tuple[str, str]) -> Iterator[present.Live]:
-    """The growing view of an answer, at least every 0.2 s and at most 20 times a second; stops it when left.
-
-    Raises EngineError before the first view only.
-    """
-    with ui.running.watch(key, generation):
-        yield from present.follow(generation)
 
 
 def error_html(error: EngineError | present.ErrorText, ui: Ui) -> str:

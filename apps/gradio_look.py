@@ -49,6 +49,22 @@ CSS = """
 .atelier-hint summary::-webkit-details-marker { display: none; }
 .atelier-hint span { display: block; margin: .25rem 0; }
 [data-testid="block-info"].has-info { display: inline-block; margin-right: .4rem; }
+.atelier-note { margin: .2rem 0 0; font-size: .85rem; }
+.atelier-acts [role="toolbar"] { display: flex; flex-wrap: wrap; gap: .3rem; align-items: center; }
+.atelier-acts button { border: 1px solid #8886; border-radius: 4px; padding: .2rem .55rem; background: transparent;
+  cursor: pointer; font-size: .85rem; }
+.atelier-acts button:hover:not(:disabled) { border-color: %(accent)s; }
+.atelier-acts button:disabled { opacity: .4; cursor: default; }
+#conversations ul { list-style: none; margin: 0; padding: 0; max-height: 50vh; overflow-y: auto; }
+#conversations li { display: flex; gap: .25rem; align-items: center; margin: 0; padding: .1rem 0; }
+#conversations li > :first-child { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; text-align: left; border-color: transparent; }
+#exports button { display: block; width: 100%; text-align: left; margin: .15rem 0; }
+#files span { margin-right: .8rem; }
+#exact-prompt pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 50vh; overflow-y: auto; }
+#exact-prompt mark { background: #E69F0055; color: inherit; border-radius: 3px; }
+#chat-list.turned { display: none; }
+@media (max-width: 1100px) { #chat-list { display: none; } #chat-list.turned { display: flex; } }
 .atelier-scroll { overflow-x: auto; }
 .prose .atelier-table { border: 0; border-collapse: collapse; width: 100%; }
 .prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }

@@ -13,7 +13,7 @@ from apps.classroom import grouped
 from apps.gradio_kit import Ui
 from apps.gradio_shelf import table
 from engine.errors import EngineError
-from engine.people import Person
+from engine.person import Person
 
 
 class Room:

@@ -14,7 +14,7 @@ from apps.gradio_kit import Ui
 from apps.ui import present
 from engine.catalog import ModelCard
 from engine.errors import EngineError
-from engine.people import Person
+from engine.person import Person
 from engine.types import CAPABILITIES
 
 WHERE = {"llamacpp": "models.where_local", "openai_compat": "models.where_remote", "echo": "models.where_echo"}

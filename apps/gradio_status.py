@@ -14,7 +14,7 @@ from apps.ui.i18n import Words
 from engine.catalog import ModelCard
 from engine.engine import Engine
 from engine.native import native_state
-from engine.people import Person
+from engine.person import Person
 
 HERE = timedelta(minutes=5)  # a page asks several times a minute; the store notes it once a minute
 

@@ -1,73 +1,107 @@
-"""Chat tab: talk to one model and see what it has read. Layout only."""
+"""Chat tab: talk to one model, or two chats side by side, and see what was read. Layout only."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import gradio as gr
 
-from apps.gradio_kit import INTERNAL, Sidebar, Ui
-from apps.gradio_turn import Parts, Talk, Turn
+from apps.gradio_chat import head
+from apps.gradio_chat.acts import act_bar
+from apps.gradio_chat.desk import Desk
+from apps.gradio_chat.events import wire
+from apps.gradio_chat.pane import Pane
+from apps.gradio_chat.parts import ROLES, TARGETS, Composer, PaneParts, Where
+from apps.gradio_chat.shelf import exports
+from apps.gradio_chat.trace import Look, drawer
+from apps.gradio_components import scored_strip
+from apps.gradio_kit import Sidebar, Ui, model_choices
 
 EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
-# What was typed stays: a question that failed goes back into the box, unless the next one stands there already.
-GIVE_BACK = "(typed, kept) => [typed.trim() || !kept ? typed : kept, '']"
+DOCUMENTS = [".txt", ".md", ".csv", ".json", ".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".html", ".epub", "image"]
 
 
 def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     """Lay out the tab."""
-    with gr.Accordion(ui.t("glossary.system.name"), open=False):
-        system = gr.Textbox(label=ui.t("glossary.system.name"), info=ui.t("glossary.system.text"),
-                            value="", lines=2)  # fmt: skip
+    with gr.Row():
+        fold = gr.Button(f"☰ {ui.t('chat_list.title')}", size="sm", scale=0, min_width=150)
+        two = gr.Checkbox(False, label=ui.t("chat_two.toggle"), container=False, min_width=150, elem_id="two")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=230, elem_id="chat-list"):
+            new = gr.Button(f"+ {ui.t('chat_list.new')}", size="sm")
+            search = gr.Textbox("", label=ui.t("chat_list.search"), show_label=False, container=False, max_lines=1,
+                                placeholder=ui.t("chat_list.search_hint"), elem_id="search")  # fmt: skip
+            listed = act_bar("conversations")
+            with gr.Accordion(f"{ui.t('chat_list.rename')} · {ui.t('chat_list.transfer')}", open=False):
+                name = gr.Textbox("", label=ui.t("chat_list.name"), max_lines=1, elem_id="title",
+                                  submit_btn=ui.t("chat_list.rename"))  # fmt: skip
+                export = act_bar("exports")
+                take = gr.UploadButton(ui.t("chat_list.import"), size="sm", file_types=[".json", ".jsonl", ".md"])
+        with gr.Column(scale=4, min_width=300):
+            with gr.Row(equal_height=False):
+                with gr.Column(min_width=300):
+                    left = _pane(ui, "left")
+                with gr.Column(min_width=300, visible=False) as beside:
+                    right = _pane(ui, "right", bar)
+            composer = _composer(ui, two, listed, name, search)
+            with gr.Accordion(ui.t("chat_trace.title"), open=False, elem_id="trace") as trace:
+                look = Look(ui, drawer(ui))
+    panes = tuple(Pane(ui, bar, parts, composer, side) for parts, side in ((left, "left"), (right, "right")))
+    desk = Desk(ui, panes, composer, take)
+    wire(blocks, panes, desk, look, trace, {"fold": fold, "new": new, "export": export, "take": take, "beside": beside})
+    export.value = exports(ui)
+
+
+def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
+    """One chat from top to bottom: settings, messages, actions, window."""
+    model = None
+    if bar is not None:
+        card = ui.engine.catalog.card(ui.engine.settings.model)
+        model = gr.Dropdown(model_choices(ui, card), value=card.id, label=ui.t("chat_two.model"), elem_id="model-right")
+    line, boxes, extras = head.head(ui, side)
+    earlier = gr.Button("", size="sm", visible=False)
+    examples: list[Any] = [{"text": ui.t(key)} for key in EXAMPLES]
     history = gr.Chatbot(
-        label=ui.t("section.chat"),
-        placeholder=ui.t("chat.empty"),
-        examples=[{"text": ui.t(key)} for key in EXAMPLES],
-        buttons=["copy"],
-        latex_delimiters=LATEX,
-        sanitize_html=True,
-        allow_tags=False,
-        feedback_options=None,
-        height="max(16rem, 100dvh - 25rem)",
-        elem_id="history",
+        label=ui.t("section.chat"), placeholder=ui.t("chat.empty"), examples=examples if bar is None else None,
+        buttons=["copy"], latex_delimiters=LATEX, sanitize_html=True, allow_tags=False, feedback_options=None,
+        height="max(16rem, 100dvh - 27rem)", elem_id="history" if bar is None else "history-right", show_label=False,
+    )  # fmt: skip
+    buttons = act_bar(f"acts-{side}")
+    with gr.Group(visible=False) as editor:
+        text = gr.Textbox("", label=ui.t("chat_act.edit"), lines=3, max_lines=20, elem_id=f"editor-{side}")
+        with gr.Row():
+            for act in ("save_edit", "save_ask", "cancel"):
+                extras[act] = gr.Button(ui.t(f"chat_act.{act}"), size="sm", elem_id=f"{act}-{side}")
+    alert = act_bar("alert" if bar is None else "alert-right")
+    progress, gauge = (
+        gr.HTML(elem_id=name if bar is None else f"{name}-right", elem_classes="atelier-slot")
+        for name in ("wait", "gauge")
     )
-    alert, progress, gauge = (gr.HTML(elem_id=name, elem_classes="atelier-slot") for name in ("alert", "wait", "gauge"))
+    policy, own = head.policy(ui, side)
+    with gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens:
+        own["token_view"] = gr.Checkbox(False, label=ui.t("chat_tokens.toggle"), info=ui.t("chat_tokens.toggle_help"))
+        strip = scored_strip(elem_id=f"scored-{side}")
+    address = gr.Textbox("", label=ui.t("section.chat"), elem_classes="atelier-hidden")
+    return PaneParts(gr.State(Where()), line, boxes | own, extras, earlier, history, buttons, editor, text, alert,
+                     progress, gauge, policy, tokens, strip, address, model)  # fmt: skip
+
+
+def _composer(ui: Ui, two: gr.Checkbox, listed: gr.HTML, name: gr.Textbox, search: gr.Textbox) -> Composer:
+    """What is under both chats: who is meant, files, the input."""
+    targets = [(ui.t(f"chat_two.{name}"), name) for name in TARGETS]
+    target = gr.Radio(targets, value=TARGETS[0], label=ui.t("chat_two.target"), visible=False, elem_id="target")
+    files = act_bar("files")
     with gr.Row(equal_height=True):
+        role = gr.Dropdown([(ui.t(f"chat_role.{role}"), role) for role in ROLES], value=ROLES[0], show_label=False,
+                           label=ui.t("chat_role.label"), scale=1, min_width=110, container=False,
+                           elem_id="role")  # fmt: skip
         box = gr.Textbox(label=ui.t("chat.input"), show_label=False, placeholder=ui.t("chat.input"), value="",
                          lines=1, max_lines=8, scale=8, elem_id="question", container=False)  # fmt: skip
-        send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110)
-        stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible="hidden")
-    kept = gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden")
-    parts = Parts(gr.State(Talk()), system, history, alert, progress, gauge, box, kept, send, stop)
-    turn = Turn(ui, bar, parts)
-    asked = gr.on([send.click, box.submit], turn.send, turn.inputs, parts.outputs, **INTERNAL)
-    tried = history.example_select(turn.example, turn.inputs, parts.outputs, **INTERNAL)
-    for event in (asked, tried):
-        event.failure(turn.broken, None, parts.outputs, **INTERNAL)
-        event.then(None, [box, kept], [box, kept], js=GIVE_BACK)
-    stop.click(turn.halt, None, parts.outputs, queue=False, **INTERNAL)
-    history.clear(turn.clear, None, parts.outputs, **INTERNAL)
-    blocks.load(turn.opened, None, parts.outputs, **INTERNAL)
-    _details(ui, turn, parts)
-
-
-def _details(ui: Ui, turn: Turn, parts: Parts) -> None:
-    with gr.Accordion(ui.t("chat.trace"), open=False) as trace:
-        line = gr.HTML()
-        prompt = gr.Textbox("", label=ui.t("chat.trace"), interactive=False, lines=3, max_lines=20, buttons=["copy"])
-    with gr.Accordion(ui.t("chat.code"), open=False) as code:
-        gr.HTML(ui.t("chat.code_help"))
-        with gr.Tabs():
-            forms = [
-                _code(ui.t("chat.curl"), "shell"),
-                _code(ui.t("chat.python"), "python"),
-                _code("LangChain", "python"),
-            ]
-    trace.expand(turn.trace, parts.talk, [prompt, line], **INTERNAL)
-    code.expand(turn.code, parts.talk, forms, **INTERNAL)
-
-
-def _code(label: str, language: Literal["python", "shell"]) -> gr.Code:
-    with gr.Tab(label):
-        return gr.Code("", language, label=label, interactive=False, lines=3, max_lines=20)
+        attach = gr.UploadButton("📎", size="md", scale=0, min_width=52, file_count="multiple", file_types=DOCUMENTS,
+                                 elem_id="attach")  # fmt: skip
+        send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110, elem_id="send")
+        stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible="hidden", elem_id="stop")
+    kept, outbox = (gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden") for _ in range(2))
+    return Composer(box, kept, send, stop, role, files, attach, target, two, listed, name, search,
+                    gr.State(("left", "", "", "")), outbox)  # fmt: skip

@@ -22,6 +22,7 @@ class Tab:
 
     def __init__(self, browser: Any, width: int = 1280, height: int = 720, locale: str = "fr-FR") -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.hosts: set[str] = set()
         self.errors: list[str] = []

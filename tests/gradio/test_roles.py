@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apps import gradio_status, host
-from apps.gradio_kit import Running, Ui
+from apps.gradio_kit import Ui
 from apps.gradio_room import Room
 from apps.gradio_shelf import Shelf
 from apps.options import Options
@@ -26,7 +26,7 @@ ASKED: Any = SimpleNamespace(headers={}, session_hash="s", query_params={}, url=
 def ui(tmp_path: Path) -> Iterator[Ui]:
     engine = EchoEngine(Settings(home=tmp_path, model="echo"), serve=True)
     engine.echo = Obedient()
-    yield Ui(engine, "en", Options(class_mode=True), Running())
+    yield Ui(engine, "en", Options(class_mode=True))
     engine.close()
 
 

@@ -1,0 +1,124 @@
+"""Which event of the chat tab calls which handler, and the JavaScript that needs no round trip. Knows no layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from apps.gradio_chat import forms
+from apps.gradio_chat.desk import Desk
+from apps.gradio_chat.pane import ADDRESS, Pane
+from apps.gradio_chat.trace import Look
+from apps.gradio_kit import INTERNAL
+
+# What was typed stays: a question that failed goes back into the box, unless the next one stands there already.
+GIVE_BACK = "(typed, kept) => [(typed ?? '').trim() || !kept ? typed : kept, '']"
+FOLD = "() => { document.getElementById('chat-list')?.classList.toggle('turned'); }"
+IN_ADDRESS = """(id) => {{ const url = new URL(location.href);
+if (id) url.searchParams.set({name}, id); else url.searchParams.delete({name});
+if (url.href !== location.href) history.replaceState(null, "", url); }}"""
+DOWNLOAD = """(told) => { if (told) { const file = JSON.parse(told), link = document.createElement("a");
+link.href = URL.createObjectURL(new Blob([file.text], { type: file.kind })); link.download = file.name;
+link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 10000); } return ""; }"""
+
+
+def wire(
+    blocks: gr.Blocks, panes: tuple[Pane, ...], desk: Desk, look: Look, trace: gr.Accordion, parts: Mapping[str, Any]
+) -> None:
+    """Connect everything."""
+    for pane in panes:
+        pane.panes = panes
+    for pane in panes:
+        _messages(pane, blocks)
+        _settings(pane)
+    _composer(panes, parts["beside"])
+    _desk(desk, parts)
+    _looks(panes, look, trace)
+
+
+def _gives_back(pane: Pane, event: Any) -> None:
+    composer = pane.composer
+    event.failure(pane.broken, None, pane.outputs, **INTERNAL)
+    event.then(None, [composer.box, composer.kept], [composer.box, composer.kept], js=GIVE_BACK)
+
+
+def _messages(pane: Pane, blocks: gr.Blocks) -> None:
+    parts, read, written = pane.parts, pane.inputs, pane.outputs
+    parts.history.select(pane.take, read, written, **INTERNAL)
+    parts.history.clear(pane.new, read, written, **INTERNAL)
+    parts.earlier.click(pane.earlier, read, written, **INTERNAL)
+    parts.extras["cancel"].click(pane.leave_editor, read, written, **INTERNAL)
+    parts.extras["save_edit"].click(pane.save, read, written, **INTERNAL)
+    for event, handler in (
+        (blocks.load, pane.opened),
+        (parts.acts.click, pane.act),
+        (parts.history.retry, pane.retry),
+        (parts.history.undo, pane.undo),
+        (parts.history.example_select, pane.example),
+        (parts.alert.click, pane.choose_fit),
+        (parts.strip.choose, pane.branch_at),
+        (parts.extras["save_ask"].click, pane.save_and_ask),
+    ):
+        _gives_back(pane, event(handler, read, written, **INTERNAL))
+    name = json.dumps(ADDRESS[pane.side])
+    parts.address.change(None, parts.address, None, js=IN_ADDRESS.format(name=name))
+
+
+def _settings(pane: Pane) -> None:
+    parts = pane.parts
+    boxes = parts.settings
+    typed = [boxes[name] for name in ("system", "template_text", "output_source", "virtual_window")]
+    chosen = [boxes[name] for name in ("mode", "template", "output_kind", "policy", "token_view")]
+    gr.on([box.blur for box in typed] + [box.submit for box in typed] + [box.input for box in chosen],
+          pane.changed, pane.inputs, pane.outputs, **INTERNAL)  # fmt: skip
+    forms.wire(pane)
+
+
+def _composer(panes: tuple[Pane, ...], beside: gr.Column) -> None:
+    composer = panes[0].composer
+    for pane in panes:
+        asked = gr.on([composer.send.click, composer.box.submit], pane.send, pane.inputs, pane.outputs, **INTERNAL)
+        _gives_back(pane, asked)
+    left = panes[0]
+    composer.stop.click(left.halt, left.inputs, left.outputs, queue=False, **INTERNAL)
+    composer.two.input(
+        lambda two: (gr.Column(visible=two), gr.Radio(visible=two)), composer.two, [beside, composer.target], **INTERNAL
+    )
+    composer.outbox.change(None, composer.outbox, composer.outbox, js=DOWNLOAD)
+
+
+def _desk(desk: Desk, parts: Mapping[str, Any]) -> None:
+    left, composer = desk.left, desk.composer
+    read, written = left.inputs, left.outputs
+    parts["fold"].click(None, None, None, js=FOLD)
+    for event, handler in ((parts["new"].click, left.new), (composer.listed.click, desk.act),
+                           (parts["export"].click, desk.act)):  # fmt: skip
+        _gives_back(left, event(handler, read, written, **INTERNAL))
+    composer.search.input(desk.listed, read, composer.listed, trigger_mode="always_last", **INTERNAL)
+    composer.name.submit(desk.rename, read, written, **INTERNAL)
+    parts["take"].upload(desk.take, {*read, parts["take"]}, written, **INTERNAL)
+    composer.attach.upload(desk.attach, {*read, composer.attach}, written, **INTERNAL)
+    composer.files.click(desk.detach, read, written, **INTERNAL)
+
+
+def _looks(panes: tuple[Pane, ...], look: Look, trace: gr.Accordion) -> None:
+    drawer, focus = look.parts, panes[0].composer.focus
+    shown = gr.State(False)
+    given = [focus, drawer.form]
+    trace.expand(lambda: True, None, shown, **INTERNAL).then(look.fill, given, drawer.written, **INTERNAL)
+    trace.collapse(lambda: False, None, shown, **INTERNAL)
+
+    def follow(told: Any, form: str, seen: bool, request: gr.Request) -> dict[Any, Any]:
+        """What is pointed at now, if the panel is open or is to be."""
+        wanted = told[3] in ("trace", "code")
+        if not (seen or wanted):
+            return {trace: gr.skip()}
+        opened = {trace: gr.Accordion(open=True), drawer.tabs: gr.Tabs(selected=told[3])} if wanted else {}
+        return look.fill(told, form, request) | opened | {shown: True}
+
+    focus.change(follow, [*given, shown], [*drawer.written, trace, drawer.tabs, shown], **INTERNAL)
+    drawer.form.input(look.code, given, drawer.code, **INTERNAL)
+    drawer.log_tab.select(look.log, None, drawer.log, **INTERNAL)

@@ -1,0 +1,95 @@
+"""The conversations that are open in browsers: their controllers, of each person a bounded number. Knows no widget.
+
+Gradio copies what lies in `gr.State`; so a page keeps an id only, and the controller lies here under its owner.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from engine.chat import Chat
+from engine.conversation import Attachment, Conversation
+from engine.engine import Engine
+from engine.errors import NotFound
+from engine.live import Live
+from engine.writing import Writing
+
+PER_PERSON = 24
+AT_ALL = 600
+UNSEEN_S = 20.0  # a busy machine may take that long to ask for the next view
+LEFT_S = 4.0  # who loads the page again finds the answer still under way
+
+
+class Open:
+    """One open conversation, and the files that wait for its next message."""
+
+    def __init__(self, engine: Engine, owner: str, conversation_id: str | None = None) -> None:
+        self.pending: tuple[Attachment, ...] = ()
+        self._until = time.monotonic() + UNSEEN_S
+        self.chat = Chat(engine, owner, conversation_id, wanted=lambda: time.monotonic() < self._until)
+
+    def touch(self) -> None:
+        """Somebody looks at it now."""
+        self._until = time.monotonic() + UNSEEN_S
+
+    def views(self, writing: Writing) -> Iterator[Live]:
+        """The growing answer; once nobody reads this any more it is stopped, soon after."""
+        try:
+            for view in writing.views():
+                self.touch()
+                yield view
+        except GeneratorExit:
+            self._until = time.monotonic() + LEFT_S
+            raise
+
+
+class Opened:
+    """Open conversations by owner and id; those used longest ago are let go, an answer under way is not."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: OrderedDict[tuple[str, str], Open] = OrderedDict()
+        self.gone: dict[str, Conversation] = {}  # of each person the one deleted last, to take that back
+
+    def new(self, engine: Engine, owner: str) -> Open:
+        """An empty conversation, which is stored at its first message."""
+        return self._kept(Open(engine, owner))
+
+    def get(self, engine: Engine, owner: str, conversation_id: str) -> Open:
+        """The person's conversation, as another tab may have changed it. Raises NotFound."""
+        found = self.find(owner, conversation_id)
+        if found is None:
+            return self._kept(Open(engine, owner, conversation_id))
+        try:
+            found.chat.refresh()
+        except NotFound:
+            self.drop(owner, conversation_id)
+            raise
+        return found
+
+    def find(self, owner: str, conversation_id: str) -> Open | None:
+        """The conversation if it is open already; another's id finds nothing."""
+        with self._lock:
+            found = self._open.get((owner, conversation_id))
+            if found is not None:
+                self._open.move_to_end((owner, conversation_id))
+            return found
+
+    def drop(self, owner: str, conversation_id: str) -> None:
+        """Close it."""
+        with self._lock:
+            self._open.pop((owner, conversation_id), None)
+
+    def _kept(self, made: Open) -> Open:
+        owner = made.chat.owner
+        with self._lock:
+            kept = self._open.setdefault((owner, made.chat.conversation.id), made)
+            own = [key for key in self._open if key[0] == owner]
+            for key in own[: max(0, len(own) - PER_PERSON)] + list(self._open)[: max(0, len(self._open) - AT_ALL)]:
+                one = self._open.get(key)
+                if one is not None and one is not kept and one.chat.writing is None:
+                    del self._open[key]
+        return kept

@@ -1,0 +1,78 @@
+"""The model's window in the chat tab: what the next message would send, as a bar and a sentence. Knows no event."""
+
+from __future__ import annotations
+
+import html
+from contextlib import suppress
+
+from apps.gradio_kit import Ui
+from apps.ui import present
+from apps.ui.window import coarse, fine, window_html
+from engine.catalog import ModelCard
+from engine.chat import Chat, Choice
+from engine.errors import EngineError, PromptTooLong
+from engine.window import Plan
+
+Seen = Plan | PromptTooLong | None
+
+
+def seen(ui: Ui, chat: Chat, choice: Choice) -> Seen:
+    """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
+    card = ui.engine.catalog.card(choice.model)
+    if not chat.conversation.path() or not _counts(ui, card):
+        return None
+    try:
+        return chat.preview("", choice)
+    except PromptTooLong as error:
+        return error
+    except EngineError:  # a bad template or schema is said where it is written, and when it is sent
+        return None
+
+
+def gauge(ui: Ui, chat: Chat, choice: Choice, plan: Seen) -> str:
+    """The bar above the input, and one sentence where not everything would be sent."""
+    words = ui.words
+    if isinstance(plan, Plan) and plan.segments:
+        text = window_html(coarse(plan.segments, words), fine(plan.segments, words))
+        dropped = len(plan.dropped)
+        return text + (_said("✂", words.n("chat_window.will_drop", dropped)) if dropped else "")
+    if isinstance(plan, PromptTooLong):
+        return _refused(ui, plan)
+    size, used = _window(ui, chat, choice), _last_used(chat)
+    if size is None or used is None:
+        return ""
+    return present.gauge_html(present.gauge(*used, choice.params["max_tokens"], size, words))
+
+
+def _refused(ui: Ui, error: PromptTooLong) -> str:
+    told = _said("⚠", ui.t("chat_window.too_long", needed=error.prompt_tokens, window=error.window))
+    if error.prompt_tokens is None or error.window is None:
+        return told
+    return present.gauge_html(present.gauge(error.prompt_tokens, 0, 0, error.window, ui.words)) + told
+
+
+def _said(sign: str, text: str) -> str:
+    return f'<p class="atelier-note">{sign} {html.escape(text)}</p>'
+
+
+def _window(ui: Ui, chat: Chat, choice: Choice) -> int | None:
+    card = ui.engine.catalog.card(choice.model)
+    real = card.window
+    if _counts(ui, card):
+        with suppress(EngineError):
+            real = ui.engine.model(card.id, role=choice.role).window()
+    return min((size for size in (real, chat.conversation.settings.virtual_window) if size), default=None)
+
+
+def _counts(ui: Ui, card: ModelCard) -> bool:
+    """Whether the model can be asked for counts without loading it or leaving this machine."""
+    return card.backend == "echo" or ui.engine.loaded(card.id) is not None
+
+
+def _last_used(chat: Chat) -> tuple[int, int] | None:
+    """Tokens of the last prompt and of its answer, as the server counted them; what is not known is not drawn as 0."""
+    for node in reversed(chat.conversation.path()):
+        used = node.usage or {}
+        if used.get("prompt_tokens") is not None and used.get("completion_tokens") is not None:
+            return used["prompt_tokens"], used["completion_tokens"]
+    return None
