@@ -6,11 +6,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_NAME = r"[\s:\"'«“*_]*(?P<name>[^\W\d_]+(?:[’'-][^\W\d_]+)*)"
+_WORD = r"[^\W\d_]+(?:[’'-][^\W\d_]+)*"
+_MARKS = r"[\s:\"'«“*_]*"
 # "Le nom de carnet 12 est Marin." and what models make of it: other case, marks around the name, the other language.
-_VERSE = re.compile(r"\b(?:carnet|notebook)\s*n?[°o]?\s*(?P<number>\d{1,9})\s*(?:est|is|:|=)\s*" + _NAME, re.IGNORECASE)
-_BARE = re.compile(r"\b(?:nom|name)\b[^.\n]*?\b(?:est|is)\s+" + _NAME, re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
+_SENTENCE = rf"\b(?:carnet|notebook)\s*n?[°o]?\s*(\d{{1,9}})[\s*_]*(?:est|is|:|=)\s*{_MARKS}(?!(?:le|the)\s)({_WORD})"
+# "12. Marin", "Vers 12: Marin", "| 12 | Marin |": a line that holds a number and a name alone
+_LINE = rf"^[^\w\n]*(?:vers|verse)?[^\w\n]*(\d{{1,9}})[^\w\n]*[:.)|=→–-][^\w\n]*({_WORD})[^\w\n]*$"
+_VERSE = re.compile(f"{_SENTENCE}|{_LINE}", re.IGNORECASE | re.MULTILINE)
+_BARE = re.compile(rf"\b(?:nom|name)\b[^.\n]*?\b(?:est|is)\s+{_MARKS}({_WORD})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,19 @@ class Mention:
 
 
 def mentions(answer: str, *, whole: bool = True) -> tuple[Mention, ...]:
-    """Every verse that the answer names, in its order, repetitions too.
+    """Every verse that the answer names, in its order, repetitions too; the name is the word in a name's place.
 
     Where the text may go on (`whole` False) a name at its very end is left out: it may be cut.
     """
-    found = (Mention(int(hit["number"]), hit["name"], *hit.span()) for hit in _VERSE.finditer(answer))
+    found = (Mention(int(hit[1] or hit[3]), hit[2] or hit[4], *hit.span()) for hit in _VERSE.finditer(answer))
     return tuple(mention for mention in found if whole or mention.end < len(answer))
 
 
 def bare_name(answer: str, *, whole: bool = True) -> str | None:
     """The name in an answer that gives no verse number: "Le nom est Zoé.", or nothing but "Zoé"."""
-    words = _WORD.findall(answer)
+    words = re.findall(_WORD, answer)
     hit = _BARE.search(answer)
-    name = hit["name"] if hit else words[0] if len(words) == 1 else None
+    name = hit[1] if hit else words[0] if len(words) == 1 else None
     end = hit.end() if hit else len(answer.rstrip())
     return name if name and (whole or end < len(answer)) else None
 
