@@ -15,7 +15,8 @@ def read(text: str, *, whole: bool = True) -> list[tuple[int, str]]:
     "Vers 12: Le nom de carnet 12 est Zoé.", "Vers 12 : Le nom de carnet 12 est Zoé", "le nom de CARNET 12 est Zoé,",
     "Le nom de carnet n° 12 est « Zoé ».", "Le carnet 12 est Zoé.", "Carnet 12 : Zoé", "**Carnet 12** est Zoé",
     "The name of notebook 12 is **Zoé**.", "12. Zoé", "12) Zoé", "- 12: Zoé.", "Vers 12: Zoé", "| 12 | Zoé |",
-    "**Vers 12** : Zoé", "Verse 12 - Zoé", "Carnet 12: le nom de carnet 12 est Zoé", "Vers 1: Le nom de carnet 12 est Zoé",
+    "**Vers 12** : Zoé", "Verse 12 - Zoé", "Carnet 12: le nom de carnet 12 est Zoé",
+    "Vers 1: Le nom de carnet 12 est Zoé",
 ])  # fmt: skip
 def test_ways_to_write_a_verse(line: str) -> None:
     assert read(f"Voici :\n{line}\nRefrain") == [(12, "Zoé")]
