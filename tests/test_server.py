@@ -41,13 +41,14 @@ def test_every_door_opens_gradio_last(alone: AppServer) -> None:
         assert reply.status == 307 and reply.headers["location"] == f"/gradio/{lang}/?x=1"
 
 
-def test_until_gradio_is_there_its_page_says_so() -> None:
+def test_until_gradio_is_there_its_page_says_so_and_the_end_does_not_wait() -> None:
     with app_server() as server:
         page = server.ask("GET", "/gradio/fr/", headers={"Accept": "text/html", "Accept-Language": "fr"})
         api = server.ask("GET", "/gradio/fr/gradio_api/info")
         assert page.status == 503 and "Gradio se charge" in page.body.decode() and b'http-equiv="refresh"' in page.body
         assert api.status == 503 and api.headers["retry-after"] == "1" and "detail" in api.json
         assert server.websocket("/gradio/fr/x") == 403
+        ends(server, signal.SIGTERM)
 
 
 def test_the_terminal_names_every_address_in_its_language(alone: AppServer) -> None:
@@ -72,18 +73,22 @@ def test_second_processes_find_it(alone: AppServer) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_its_end_leaves_nothing_behind(how: signal.Signals) -> None:
+def ends(server: AppServer, how: signal.Signals) -> None:
+    """End it while a browser keeps its connection; nothing may be left behind."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    with socket.create_connection(("127.0.0.1", server.port)) as lazy:
+        lazy.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        lazy.recv(100)
+        server.process.send_signal(how)
+        assert server.process.wait(20) == 0
+    assert not any(child.is_running() for child in children)
+    assert not (server.home / "attach.json").exists()
+    assert "Traceback" not in server.output
+
+
+def test_ctrl_c_leaves_nothing_behind() -> None:
     with app_server() as server:
-        children = psutil.Process(server.process.pid).children(recursive=True)
-        with socket.create_connection(("127.0.0.1", server.port)) as lazy:  # a browser that keeps its connection
-            lazy.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            lazy.recv(100)
-            server.process.send_signal(how)
-            assert server.process.wait(20) == 0
-        assert not any(child.is_running() for child in children)
-        assert not (server.home / "attach.json").exists()
-        assert "Traceback" not in server.output
+        ends(server, signal.SIGINT)
 
 
 @pytest.mark.model
