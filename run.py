@@ -307,6 +307,8 @@ class Progress:
         self.label = label
         self.started = self.told = time.monotonic()
         self.moving = sys.stderr.isatty()
+        if self.moving and sys.platform == "win32":
+            os.system("")  # has an old console understand escape sequences
 
     def __enter__(self) -> Self:
         if not self.moving:
@@ -341,6 +343,8 @@ def child_environment(place: Place) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     path = os.pathsep.join([str(place.python.parent), environment.get("PATH", os.defpath)])
     own = {"VIRTUAL_ENV": str(place.venv), "PATH": path, "PYTHONUTF8": "1", "PIP_USER": "0", "PIP_NO_INPUT": "1"}
+    if in_french():
+        environment.setdefault("LANG", "fr_FR.UTF-8")  # Windows has no such variable, by which the programs would know
     return {**environment, **own, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **QUIET}
 
 

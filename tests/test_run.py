@@ -111,6 +111,15 @@ def test_language_is_the_locale_s(locale: str, french: bool, monkeypatch: pytest
     assert run.say("done") == ("fait" if french else "done")
 
 
+def test_programs_speak_the_language_of_the_system(place: run.Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(run, "in_french", lambda: True)  # as Windows says without any variable
+    assert run.child_environment(place)["LANG"].startswith("fr")
+    monkeypatch.setattr(run, "in_french", lambda: False)
+    assert "LANG" not in run.child_environment(place)
+
+
 @pytest.mark.parametrize(
     ("output", "key"),
     [
