@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 COLUMN = "page.column"
+WORD_JOINER = "\u2060"  # seen by nobody
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -183,8 +186,9 @@ def _alert(ui: Ui, text: present.ErrorText) -> None:
 
 
 def plain(text: str) -> str:
-    """The text as Markdown that shows exactly its characters."""
-    return "".join(f"\\{sign}" if sign in "\\`*_[]<>$:#|~" else sign for sign in text)
+    """The text as Markdown that shows exactly its characters, and makes no links of addresses."""
+    apart = _ADDRESS.sub(WORD_JOINER, text)  # escapes do not stop a reader that looks for addresses afterwards
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>$:#|~" else sign for sign in apart)
 
 
 def browser_watch() -> Callable[[], bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Mapping
 
 import streamlit as st
@@ -14,7 +13,7 @@ from apps.streamlit_chat.footer import footer, line, notes
 from apps.streamlit_chat.pane import SHOWN, Pane
 from apps.streamlit_kit import plain
 from apps.ui import present
-from apps.ui.window import Fate, fates
+from apps.ui.window import Fate, fates, struck
 from engine.conversation import Node
 
 PICTURE = 240  # pixels wide
@@ -30,7 +29,7 @@ def messages(pane: Pane) -> DeltaGenerator | None:
     """Draw them; what comes back is the place of the answer that is being written, None while there is none."""
     path, shown = pane.path(), pane.get("shown", SHOWN)
     _earlier(pane, len(path) - shown)
-    gone = fates(pane.plan(), pane.conversation)
+    gone = fates(pane.shown_plan(), pane.conversation)
     place = None
     for node in path[-shown:]:
         live = pane.chat.writing is not None and pane.chat.writing.node_id == node.id
@@ -61,7 +60,7 @@ def _message(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> None:
             st.text(node.reasoning)
     for file in node.attachments:
         known = "attached" if file.tokens is not None else "attached_unknown"
-        cut = f" · {ui.t('chat_compose.truncated')}" if file.truncated else ""
+        cut = f" · {ui.t('chat_compose.truncated_of', whole=file.whole)}" if file.truncated else ""
         told = plain(ui.t(f"chat_compose.{known}", name=file.name, tokens=file.tokens))
         st.caption(f":material/attach_file: {told}{cut}")
         if file.kind == "image" and (picture := pixels(file.data_url)):
@@ -97,14 +96,6 @@ def pixels(address: str | None) -> bytes | None:
     """The bytes in a data address of ours; any other address is no picture and is never fetched."""
     head, found, data = (address or "").partition(";base64,")
     return base64.b64decode(data) if found and head.startswith("data:image/") else None
-
-
-def struck(text: str, fate: Fate) -> str:
-    """The text with what will not be sent struck through, as HTML that holds nothing but text."""
-    head, tail = fate.kept or ("", "")
-    middle = text[len(head) : len(text) - len(tail)]
-    shown = f"{html.escape(head)}<s style='opacity:.6'>{html.escape(middle)}</s>{html.escape(tail)}"
-    return f"<div style='white-space:pre-wrap;overflow-wrap:anywhere'>{shown}</div>"
 
 
 def _editor(pane: Pane, node: Node) -> None:

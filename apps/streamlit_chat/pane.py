@@ -15,9 +15,10 @@ import streamlit as st
 from apps.streamlit_kit import Ui, browser_watch, known_card, show_error
 from engine.catalog import ModelCard
 from engine.chat import Chat, Choice
-from engine.conversation import Conversation, Node
+from engine.conversation import Attachment, Conversation, Node
 from engine.errors import EngineError, NotFound, NotSupported, PromptTooLong
 from engine.support import unsupported
+from engine.types import Role
 from engine.window import Plan
 from engine.window.counting import counter
 
@@ -25,6 +26,20 @@ Side = Literal["left", "right"]
 ADDRESS: Mapping[Side, str] = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
 TWO = "chat.two"
 SHOWN = 30  # messages; a browser needs seconds for hundreds
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A message that waits for a choice: its files need more than the room there is, or `plan` would leave out parts of
+    the conversation.
+    """
+
+    text: str
+    role: Role
+    files: tuple[Attachment, ...] = ()
+    needed: int | None = None
+    room: int | None = None
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +184,15 @@ class Pane:
             except PromptTooLong as error:
                 return error
         return None
+
+    def shown_plan(self) -> Plan | PromptTooLong | None:
+        """The plan whose losses are struck through: that of the message that waits, else that of the next one."""
+        waiting: Pending | None = self.get("pending")
+        return waiting.plan if waiting is not None and waiting.plan is not None else self.plan()
+
+    def messages_before(self) -> int:
+        """How many messages a model reads before the next one."""
+        return len(self.conversation.messages())
 
     def window(self) -> int | None:
         """Tokens of the model's window; asks no network and loads nothing."""

@@ -70,7 +70,7 @@ def _save(pane: Pane, name: str) -> None:
         made = Preset.of(name, pane.choice().params, pane.conversation.settings)
         Presets(ui.engine.library).save(ui.person.id, made)
         pane.chat.settings(preset=name)
-        st.toast(ui.t("chat_head.preset_saved", name=name), icon=":material/check:")
+        st.toast(ui.t("chat_head.preset_saved", name=plain(name)), icon=":material/check:")
 
     pane.attempt(act)
 

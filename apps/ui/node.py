@@ -1,4 +1,4 @@
-"""A message of a conversation as one line: tokens, speed, why it ended. Knows no widget."""
+"""A message of a conversation as one line: tokens, speed, seed, why it ended. Knows no widget."""
 
 from __future__ import annotations
 
@@ -17,4 +17,13 @@ def node_line(node: Node, words: Words) -> str:
         tokens_per_second=told.get("tokensPerSecond"), time_to_first_token=told.get("timeToFirstTokenSec"),
     )  # fmt: skip
     usage = Usage(used.get("prompt_tokens"), used.get("completion_tokens"))
-    return stats_line(node.outcome, usage, stats, words)
+    line = stats_line(node.outcome, usage, stats, words)
+    return (
+        line if node.params.get("seed") is None else _with_seed(line, words.t("stats.seed", seed=node.params["seed"]))
+    )
+
+
+def _with_seed(line: str, seed: str) -> str:
+    """The seed before the reason why the answer ended, which stays the last."""
+    head, dot, outcome = line.rpartition(" · ")
+    return f"{head}{dot}{seed} · {outcome}"

@@ -86,3 +86,11 @@ def window_html(coarse: Gauge, finer: Gauge | None) -> str:
         f'<details><summary style="cursor:pointer;list-style:none" title="{html.escape(finer.text, quote=True)}">'
         f"{present.gauge_html(coarse)}</summary>{present.gauge_html(finer)}</details>"
     )
+
+
+def struck(text: str, fate: Fate) -> str:
+    """The text with what will not be sent struck through, as HTML that holds nothing but text."""
+    head, tail = fate.kept or ("", "")
+    middle = text[len(head) : len(text) - len(tail)]
+    shown = f"{html.escape(head)}<s style='opacity:.6'>{html.escape(middle)}</s>{html.escape(tail)}"
+    return f"<div style='white-space:pre-wrap;overflow-wrap:anywhere'>{shown}</div>"

@@ -8,7 +8,11 @@ import logging
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import ROOT, EchoEngine, said, texts
+from apps.streamlit_chat.shelf import _written
+from apps.streamlit_kit import Ui
+from engine.presets import Presets
+from engine.transfer import import_any
+from tests.pages.conftest import ROOT, EchoEngine, conversation, said, texts
 
 SENTENCES = {"en": "The model’s server failed", "fr": "Le serveur du modèle a échoué"}
 
@@ -124,6 +128,51 @@ def test_what_stands_under_an_answer_opens(app: AppTest, name: str) -> None:
     else:
         assert shown[0].startswith("curl http://")
         assert any("from openai" in text for text in shown) and any("ChatOpenAI" in text for text in shown)
+
+
+def test_what_a_message_drives_out_is_struck_through_before_it_is_sent(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).chat_input[0].set_value("one two three").run()
+    app.session_state["chat.open"].settings(policy="rolling", virtual_window=40)
+    long = "word " * 21
+    app.chat_input[0].set_value(long).run()
+    assert len(engine.echo.asked) == 1  # nothing was sent yet
+    assert "will not be sent" in app.warning[0].value
+    assert "<s style='opacity:.6'>one two three</s>" in "".join(block.proto.body for block in app.get("html"))
+    app.button(key="chat.uncut").click().run()
+    assert app.chat_input[0].proto.value == long and not app.warning
+    app.chat_input[0].set_value(long).run()
+    app.button(key="chat.cut").click().run()
+    assert [message.content for message in engine.echo.asked[-1].messages] == [long]
+    assert "were not read by the model" in texts(app)
+
+
+def test_a_preset_is_kept_and_chosen(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).text_area(key="chat.system").set_value("Be brief.").run()
+    app.session_state["chat.preset.box"] = True
+    app.run()
+    app.number_input(key="max_tokens").set_value(77)
+    app.text_input(key="chat.preset_name").set_value("short").run()
+    app.button(key="chat.preset_save").click().run()
+    assert Presets(engine.library).get("local", "short").system == "Be brief."
+    app.button(key="chat.new").click().run()
+    app.number_input(key="max_tokens").set_value(512).run()
+    assert conversation(app).settings.system == ""
+    app.selectbox(key="chat.preset").set_value("short").run()
+    assert conversation(app).settings.system == "Be brief." and app.number_input(key="max_tokens").value == 77
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("json", b'{\n "format"'), ("markdown", "<!--"), ("jsonl", '{"messages"')]
+)
+def test_one_conversation_or_all_are_exported(app: AppTest, form: str, begins: str | bytes) -> None:
+    opened(app).chat_input[0].set_value("one two three").run()
+    one = conversation(app)
+    for chosen in ([one], [one, one]):
+        written = _written(Ui("chat", "en"), form, lambda chosen=chosen: chosen)
+        assert written.startswith(begins)
+        data = written if isinstance(written, bytes) else written.encode()
+        found = import_any(data, f"x.{form}")
+        assert [[node.content for node in back.path()] for back in found][0] == ["one two three"] * 2
 
 
 def test_a_new_conversation_is_empty_and_the_old_one_is_in_the_list(app: AppTest) -> None:
