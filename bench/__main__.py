@@ -9,6 +9,7 @@ NAMES = {
     "chat": "raw runtime, engine, /v1, Gradio and Streamlit on the same prompts at 1, 4 and 16 users",
     "class": "30 people paste one rhyme, 8 paste different ones, while somebody says hi; with and without admission",
     "heavy": "chat speed while a heavy job runs beside it",
+    "pages": "a conversation of 500 messages: run at the server, drawn in Chromium, memory of an open one",
     "server": "16 users against llama_cpp.server on the same file",
     "start": "warm start, first page, /gradio, first token; CLI verbs",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -155,6 +155,25 @@ class Streamlit:
                 # a long answer is redrawn as a whole at each update
                 answer.take(text[len(answer.text) :] if len(text) >= len(answer.text) else "")
             return answer.end()
+
+
+@contextlib.contextmanager
+def streamlit_run(address: str, query: str) -> Iterator[Callable[[], float]]:
+    """A session of the Streamlit page, drawn; calling it runs the page again and gives the seconds until its end."""
+    from websockets.sync.client import connect
+
+    where = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    with connect(where, subprotocols=["streamlit"], max_size=None, open_timeout=30) as socket:  # type: ignore[list-item]
+
+        def again() -> float:
+            started = time.perf_counter()
+            socket.send(_rerun(query, None, None))
+            for _ in _messages(socket):
+                pass
+            return time.perf_counter() - started
+
+        again()
+        yield again
 
 
 MAIN = 0  # streamlit.proto RootContainer

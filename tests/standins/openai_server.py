@@ -322,8 +322,8 @@ def whole(chunks: list[Chunk]) -> dict[str, Any]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[Recorded] = []
         self.gone = threading.Event()
         self.closing = threading.Event()
@@ -335,8 +335,8 @@ class _Server(ThreadingHTTPServer):
 class OpenAIStandIn:
     """A running stand-in: `base_url` ends in /v1, `requests` is what came in, `gone` is set when the client left."""
 
-    def __init__(self) -> None:
-        self._server = _Server()
+    def __init__(self, port: int = 0) -> None:
+        self._server = _Server(port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
@@ -357,9 +357,9 @@ class OpenAIStandIn:
 
 
 @contextlib.contextmanager
-def openai_standin() -> Iterator[OpenAIStandIn]:
-    """A stand-in for the length of the block."""
-    server = OpenAIStandIn()
+def openai_standin(port: int = 0) -> Iterator[OpenAIStandIn]:
+    """A stand-in for the length of the block. Raises OSError where the port is taken; 0 is any free one."""
+    server = OpenAIStandIn(port)
     try:
         yield server
     finally:
