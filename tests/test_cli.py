@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from engine.cli import main
+from engine.cli import VERBS, main
 from engine.cli.sentences import SENTENCES, sentence
 from engine.cli.trace import budget
 from engine.errors import PromptTooLong, StreamCut, Unreachable, all_codes
+from engine.generation import Generation
 from engine.params import PARAMS
+from engine.types import Event, TextDelta
 from tests.patience import SOON_S
 
 ROOT = Path(__file__).parents[1]
@@ -119,15 +120,16 @@ def test_ctrl_c_ends_the_answer() -> None:
     assert len(out) < 900 and out.endswith(b"\n")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a signal to oneself ends the process on Windows")
-def test_ctrl_c_leaves_whole_json(run: Run) -> None:
-    def interrupt() -> None:
-        while not any(thread.name == "generation-echo" for thread in threading.enumerate()):
-            time.sleep(0.01)
-        time.sleep(1)  # until it is followed; the answer takes twenty
-        os.kill(os.getpid(), signal.SIGINT)
+def test_ctrl_c_leaves_whole_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Generation._next
 
-    threading.Thread(target=interrupt, daemon=True).start()
+    def pressed(answer: Generation) -> Event:
+        event = waiting(answer)
+        if isinstance(event, TextDelta):
+            signal.raise_signal(signal.SIGINT)  # while the answer is followed, whatever the load
+        return event
+
+    monkeypatch.setattr(Generation, "_next", pressed)
     code, out, err = run("chat", orders(answer="word " * 200, delay=0.1), *ECHO, "--json")
     assert (code, err, json.loads(out)["outcome"]) == (130, "", "user_stopped")
 
@@ -194,7 +196,7 @@ def test_every_parameter_has_a_flag(run: Run) -> None:
 
 
 def test_help_of_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("models", "chat", "complete", "trace", "tokens"):
+    for verb in VERBS:
         with pytest.raises(SystemExit) as caught:
             main([verb, "--help"])
         assert caught.value.code == 0
