@@ -14,6 +14,7 @@ import pytest
 from engine.comptine.question import Prompt, Question, prompt
 from engine.comptine.rhyme import rhyme
 from engine.comptine.score import Score, marks, score
+from engine.comptine.tokens import Tokens
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "comptine" / "answers.json").read_text(encoding="utf-8"))
 
@@ -31,7 +32,7 @@ def name_of(case: dict[str, Any]) -> str:
 def test_there_are_enough_of_every_kind() -> None:
     assert len(CASES) >= 60
     for name, few in {"obedience": 8, "gibberish": 5, "example_leak": 4, "invented": 5, "duplicates": 8, "omissions": 5,
-                      "out_of_range": 20}.items():  # fmt: skip
+                      "out_of_range": 20, "budget": 2}.items():  # fmt: skip
         assert sum(bool(case["labels"][name]) for case in CASES) >= few, name
     assert sum(not case["labels"]["in_order"] for case in CASES) >= 5
 
@@ -40,7 +41,8 @@ def test_there_are_enough_of_every_kind() -> None:
 def test_every_metric_agrees_with_the_label(case: dict[str, Any]) -> None:
     asked, labels = prompt_of(case), case["labels"]
     assert asked.sha256 == case["sha256"]  # the very prompt that was answered
-    found = score(case["answer"], asked, finished=case["outcome"] == "stop", budget=labels["budget"])
+    counts = Tokens(0, 0, None, case["prompt_tokens"], None, case["needed_tokens"], case["window"])
+    found = score(case["answer"], asked, finished=case["outcome"] == "stop", budget=counts.fits is False)
     assert found == Score(**{**labels, "fuzzy": labels["fuzzy"] and pytest.approx(labels["fuzzy"])})
 
 
