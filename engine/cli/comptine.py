@@ -10,15 +10,15 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.asking import add_model_arguments, checked, chosen, file_text
+from engine.cli import comptine_flags as flags
+from engine.cli.asking import chosen, file_text
+from engine.cli.comptine_text import overflow_lines, run_lines, sweep_lines
 from engine.cli.output import Output
 from engine.comptine.overflow import OVERFLOW_POLICIES
-from engine.comptine.question import KINDS, PLACES
-from engine.comptine.rhyme import LANGUAGES, VARIANTS
-from engine.errors import BadFile, BadInput
+from engine.errors import BadFile
 
 if TYPE_CHECKING:
-    from engine.comptine.cell import Cell, CellResult
+    from engine.comptine.cell import Cell
     from engine.engine import Engine, Model
 
 HELP = "the rhyme of the course sheet: generate, run, sweep, replay, tokens, overflow"
@@ -38,91 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0."""
     return PARTS[arguments.part][1](arguments, out)
-
-
-# --- flags
-
-
-def _add_rhyme(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variant", choices=VARIANTS, default="constant", help="default constant, as in the sheet")
-    parser.add_argument("--language", choices=LANGUAGES, default="fr", help="of rhyme and question (default fr)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws names and intruder (default 0)")
-
-
-def _add_generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verses", type=int, help="how many")
-    _add_rhyme(parser)
-
-
-def _add_question(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("question")
-    group.add_argument("--kind", choices=KINDS, default="range", help="default range")
-    group.add_argument("--first", type=int, default=1, metavar="N", help="first verse asked for (default 1)")
-    group.add_argument("--last", type=int, default=10, metavar="N", help="last one (default 10)")
-    group.add_argument("--text", metavar="TEXT", help="a question of one's own, with --kind custom")
-    group.add_argument("--prefix", metavar="TEXT", help="begin the answer so; auto: up to the first name")
-    group.add_argument("--policy", choices=OVERFLOW_POLICIES, default="refuse", help="when the prompt is too long")
-    group.add_argument("--temperature", type=float, default=0.0, metavar="X", help="default 0: the likeliest token")
-    group.add_argument("-n", "--max-tokens", type=int, metavar="N", help="default: the ideal answer and a margin")
-
-
-def _add_cell(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--verses", type=int, required=True, metavar="N", help="of the rhyme")
-    _add_rhyme(parser)
-    _add_question(parser)
-    parser.add_argument("--shots", type=int, choices=(0, 1), default=0, help="solved examples before it (default 0)")
-    parser.add_argument("--place", choices=PLACES, default="after", help="of the question (default after)")
-    parser.add_argument("--window", type=int, metavar="TOKENS", help="a smaller window, enforced exactly")
-    add_model_arguments(parser)
-
-
-def _add_strict(parser: argparse.ArgumentParser) -> None:
-    text = "a worker of its own with one slot, and no cache: the same text each time"
-    parser.add_argument("--strict-reproducibility", action="store_true", help=text)
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_cell(parser)
-    _add_strict(parser)
-    parser.add_argument("--save", metavar="FILE", help="write a run file that `replay` repeats")
-
-
-def _add_sweep(parser: argparse.ArgumentParser) -> None:
-    lists = parser.add_argument_group("factors: values with commas; every combination is a cell")
-    lists.add_argument("--verses", required=True, metavar="N,N")
-    lists.add_argument("--ranges", metavar="A-B,A-B", help="instead of --first and --last")
-    lists.add_argument("--variant", default="names", metavar="V,V", help=f"of {', '.join(VARIANTS)} (default names)")
-    lists.add_argument("--language", default="fr", metavar="L,L", help=f"of {', '.join(LANGUAGES)} (default fr)")
-    lists.add_argument("--shots", default="0", metavar="0,1")
-    lists.add_argument("--place", default="after", metavar="P,P", help=f"of {', '.join(PLACES)} (default after)")
-    lists.add_argument("--windows", metavar="N,N", help="virtual windows in tokens (default: the model's own)")
-    lists.add_argument("--models", metavar="M,M", help="ids or aliases, instead of --model")
-    lists.add_argument("--seeds", type=int, default=5, metavar="N", help="so many rhymes of each kind (default 5)")
-    _add_question(parser)
-    add_model_arguments(parser)
-    _add_strict(parser)
-    how = parser.add_argument_group("how")
-    how.add_argument("--file", metavar="FILE", help="keep finished cells here; with the same file it goes on from them")
-    how.add_argument("--workers", type=int, metavar="N", help="cells at once (default: the slots of the runtime)")
-    how.add_argument("--backend", choices=("threading", "ray"), default="threading", help="default threading")
-
-
-def _add_replay(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="what `run --save` wrote")
-
-
-def _add_tokens(parser: argparse.ArgumentParser) -> None:
-    _add_cell(parser)
-    parser.add_argument("--no-model", action="store_true", help="leave the model out, which takes seconds to load")
-
-
-def _add_overflow(parser: argparse.ArgumentParser) -> None:
-    _add_cell(parser)
-    parser.add_argument("--bisect", action="store_true", help="the last rhyme whose prompt, and whose answer, fits")
-    parser.add_argument("--engines", action="store_true", help="what real engines do; needs no model")
-
-
-# --- parts
 
 
 def _generate(arguments: argparse.Namespace, out: Output) -> int:
@@ -147,7 +62,7 @@ def _run(arguments: argparse.Namespace, out: Output) -> int:
 
     strict = arguments.strict_reproducibility
     with _opened(arguments, strict=strict, slots=1) as (engine, model):
-        result = CellRun(model, _cell(arguments), strict=strict).wait()
+        result = CellRun(model, flags.cell_of(arguments), strict=strict).wait()
         if arguments.save:
             _save(arguments.save, record(engine, model, result, strict=strict))
     if result.error is not None and result.status == "failed":
@@ -157,7 +72,7 @@ def _run(arguments: argparse.Namespace, out: Output) -> int:
     if out.as_json:
         out.json({**result.row(), "marks": [asdict(mark) for mark in result.marks], "survivors": result.survivors})
     else:
-        out.text("".join(f"{line}\n" for line in _lines(result)))
+        out.text("".join(f"{line}\n" for line in run_lines(result)))
     return 0
 
 
@@ -173,7 +88,7 @@ def _sweep(arguments: argparse.Namespace, out: Output) -> int:
     file = SweepFile(Path(arguments.file)) if arguments.file else None
     with _opened(arguments, strict=strict, slots=arguments.workers) as (engine, model):
         key = None if model.card.endpoint is None else _key_of(arguments)
-        sweep = _grid(arguments, model.card.id if arguments.model or arguments.endpoint else None)
+        sweep = flags.sweep_of(arguments, model.card.id if arguments.model or arguments.endpoint else None)
         how: dict[str, Any] = {"strict": strict, "workers": arguments.workers, "backend": arguments.backend}
         run = SweepRun(engine, sweep, file, key=key, **how)
         for step in run:
@@ -183,7 +98,7 @@ def _sweep(arguments: argparse.Namespace, out: Output) -> int:
     if out.as_json:
         out.json({"cells": [result.row() for result in results], "summary": told})
     else:
-        out.text("".join(f"{line}\n" for line in _table(told)))
+        out.text("".join(f"{line}\n" for line in sweep_lines(told)))
     return 0
 
 
@@ -209,7 +124,7 @@ def _tokens(arguments: argparse.Namespace, out: Output) -> int:
     """How long the prompt is, by whom."""
     from engine.comptine.tokens import count
 
-    asked = _cell(arguments).prompt()
+    asked = flags.cell_of(arguments).prompt()
     if arguments.no_model:
         counts = count(asked, virtual_window=arguments.window)
     else:
@@ -231,24 +146,25 @@ def _overflow(arguments: argparse.Namespace, out: Output) -> int:
         found: dict[str, Any] = {"engines": [one.to_dict() for one in BEHAVIOURS]}
     else:
         with _opened(arguments) as (_, model):
-            found = _ends(model, _cell(arguments)) if arguments.bisect else _policies(model, _cell(arguments))
+            found = (
+                _ends(model, flags.cell_of(arguments))
+                if arguments.bisect
+                else _policies(model, flags.cell_of(arguments))
+            )
     if out.as_json:
         out.json(found)
     else:
-        out.text("".join(f"{line}\n" for line in _overflow_lines(found)))
+        out.text("".join(f"{line}\n" for line in overflow_lines(found)))
     return 0
 
 
-# --- helpers
-
-
 PARTS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace, Output], int], str]] = {
-    "generate": (_add_generate, _generate, "the rhyme on stdout, its token counts on stderr"),
-    "run": (_add_run, _run, "ask once, and score the answer"),
-    "sweep": (_add_sweep, _sweep, "ask for every combination, with intervals over seeds"),
-    "replay": (_add_replay, _replay, "repeat a run file with one slot and no cache"),
-    "tokens": (_add_tokens, _tokens, "how long the prompt is by each tokenizer, and whether the answer fits"),
-    "overflow": (_add_overflow, _overflow, "what is left of a prompt that is too long, by each policy"),
+    "generate": (flags.generate_flags, _generate, "the rhyme on stdout, its token counts on stderr"),
+    "run": (flags.run_flags, _run, "ask once, and score the answer"),
+    "sweep": (flags.sweep_flags, _sweep, "ask for every combination, with intervals over seeds"),
+    "replay": (flags.replay_flags, _replay, "repeat a run file with one slot and no cache"),
+    "tokens": (flags.tokens_flags, _tokens, "how long the prompt is by each tokenizer, and whether the answer fits"),
+    "overflow": (flags.overflow_flags, _overflow, "what is left of a prompt that is too long, by each policy"),
 }
 
 
@@ -266,53 +182,6 @@ def _key_of(arguments: argparse.Namespace) -> str | None:
     from engine.settings import from_environment
 
     return from_environment(arguments.key_env) if arguments.key_env else None
-
-
-def _cell(arguments: argparse.Namespace) -> Cell:
-    """The cell of the flags; the model is chosen apart."""
-    from engine.comptine.cell import Cell
-
-    names = ("verses", "first", "last", "kind", "variant", "language", "seed", "shots", "place", "policy", "window",
-             "temperature", "max_tokens")  # fmt: skip
-    return Cell.from_dict(
-        {**{name: getattr(arguments, name) for name in names}, **_texts(arguments), "model": arguments.model}
-    )
-
-
-def _texts(arguments: argparse.Namespace) -> dict[str, str | None]:
-    given = {"text": arguments.text, "prefix": arguments.prefix}
-    return {name: None if value is None else checked(value) for name, value in given.items()}
-
-
-def _grid(arguments: argparse.Namespace, model: str | None) -> Any:
-    """The sweep of the flags. Raises BadInput."""
-    from engine.comptine.grid import Sweep
-
-    ranges = [f"{arguments.first}-{arguments.last}"] if arguments.ranges is None else arguments.ranges.split(",")
-    if arguments.seeds < 1:
-        raise BadInput("--seeds is 1 or more")
-    return Sweep.of(
-        {
-            "verses": arguments.verses.split(","),
-            "ranges": [one.split("-") for one in ranges],
-            "variants": arguments.variant.split(","),
-            "languages": arguments.language.split(","),
-            "shots": _numbers(arguments.shots),
-            "places": arguments.place.split(","),
-            "windows": [None] if arguments.windows is None else arguments.windows.split(","),
-            "models": [model] if arguments.models is None else arguments.models.split(","),
-            "seeds": range(1, arguments.seeds + 1),
-            **{name: getattr(arguments, name) for name in ("kind", "policy", "temperature", "max_tokens")},
-            **_texts(arguments),
-        }
-    )
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise BadInput(f"whole numbers with commas, not {text!r}") from error
 
 
 def _policies(model: Model, cell: Cell) -> dict[str, Any]:
@@ -358,57 +227,3 @@ def _progress(done: int, total: int, eta: float | None) -> None:
         left = "" if eta is None else f"  {eta:.0f} s left"
         sys.stderr.write(f"\r{done}/{total}{left}   " + ("\n" if done == total else ""))
         sys.stderr.flush()
-
-
-_SIGNS = {"exact": "=", "drift": "~", "wrong": "x", "missing": "-", "not_reached": ".", "out_of_range": "+",
-          "invented": "!", "duplicate": "2"}  # fmt: skip
-
-
-def _lines(result: CellResult) -> Iterator[str]:
-    if result.answer:
-        yield result.answer
-        yield ""
-        yield "".join(_SIGNS[mark.state] for mark in result.marks)
-    yield f"status {result.status}; {result.prompt_tokens} prompt + {result.needed} needed of {result.window} tokens"
-    for name, value in result.metrics().items():
-        yield f"{name:<13} {'–' if value is None else value}"
-
-
-def _table(told: dict[str, Any]) -> Iterator[str]:
-    yield "verses  tokens   n  strict [interval]      normalized  obedience [interval]   budget"
-    for row in told["rows"]:
-        tokens = "–" if row["prompt_tokens"] is None else f"{row['prompt_tokens']:.0f}"
-        normalized = "–" if row["normalized"] is None else f"{row['normalized']['value']:.2f}"
-        left = f"{row['verses']:>6}  {tokens:>6}  {row['n']:>2}  {_interval(row['strict']):<22} {normalized:<11}"
-        yield f"{left} {_interval(row['obedience']):<22} {row['budget'] + row['refused']}"
-    for curve in told["effective"]:
-        for name in ("relative", "absolute"):
-            if found := curve[name]:
-                yield f"effective context, {name}: {_reach(found)}"
-
-
-def _interval(found: dict[str, Any] | None) -> str:
-    return "–" if found is None else f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-
-
-def _reach(found: dict[str, Any]) -> str:
-    said = [
-        f"< {found['shortest']}" if found[name] is None else str(found[name]) for name in ("tokens", "conservative")
-    ]
-    more = " or more" if found["reached_end"] else ""
-    return f"{said[0]}{more} tokens (surely {said[1]}), threshold {found['threshold']:.3f}"
-
-
-def _overflow_lines(found: dict[str, Any]) -> Iterator[str]:
-    for one in found.get("engines", ()):
-        yield f"{one['name']}: {one['prompt']}, then {one['full']}"
-        yield f"    {one['text'] or '(says nothing)'}"
-    for policy, told in found.get("policies", {}).items():
-        yield f"{policy:<11} {told['status']:<8} {told['sent']} of {told['total']} tokens in {told['window']}"
-        if told["survivors"]:
-            yield "    " + "".join(
-                {"whole": "#", "part": "~", "gone": "."}[fate] for fate in told["survivors"]["verses"]
-            )
-    for name in ("prompt", "answer"):
-        if name in found:
-            yield f"last {name} that fits: {found[name]['last']} verses ({len(found[name]['steps'])} steps)"

@@ -48,11 +48,16 @@ def heat_map(results: Iterable[CellResult], words: Words = NO_WORDS, *, depth: b
         x=alt.X("verses:O", title=say("verses")), y=alt.Y(f"{place}:O", title=say(place))
     )
     share = alt.Color("exact:Q", title=say("exact"), scale=alt.Scale(scheme="viridis", domain=[0, 1]))
-    cells = base.mark_rect().encode(
-        color=alt.condition("datum.exact === null", alt.value("#DDDDDD"), share),
-        tooltip=_tips(say, "verses", "tokens", place, "exact", "low", "high", "n"),
+    grey = base.transform_filter("datum.exact === null").mark_rect(color="#DDDDDD")
+    cells = (
+        base.transform_filter("datum.exact !== null")
+        .mark_rect()
+        .encode(
+            color=share,
+            tooltip=_tips(say, "verses", "tokens", place, "exact", "low", "high", "n"),
+        )
     )
-    return alt.layer(cells, base.mark_text(color="#333333").encode(text="sign:N"))
+    return alt.layer(grey, cells, base.mark_text(color="#333333").encode(text="sign:N"))
 
 
 def accuracy(
@@ -67,14 +72,17 @@ def accuracy(
     known = list(results)
     say = partial(_say, words)
     rows = _named(data.accuracy(known, tuple(metrics)), known, say, "metric")
-    base = alt.Chart(_values(rows)).encode(
-        x=alt.X("tokens:Q", title=say("prompt_tokens"), scale=alt.Scale(zero=False)),
-        color=alt.Color("curve:N", title=None, scale=alt.Scale(range=list(PALETTE))),
-    )
+    base = alt.Chart(_values(rows)).encode(x=alt.X("tokens:Q", title=say("prompt_tokens"), scale=alt.Scale(zero=False)))
+    colours = alt.Scale(range=list(PALETTE))
     value = alt.Y("value:Q", title=say("share"), scale=alt.Scale(domain=[0, 1]))
-    ribbon = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=say("share")), y2="high:Q")
+    ribbon = base.mark_area(opacity=0.2).encode(
+        y=alt.Y("low:Q", title=say("share")),
+        y2="high:Q",
+        color=alt.Color("curve:N", title=None, scale=colours, legend=_solid()),
+    )
     line = base.mark_line(point=True).encode(
-        y=value, strokeDash=alt.StrokeDash("curve:N", title=None),
+        y=value, color=alt.Color("curve:N", title=None, scale=colours, legend=_solid()),
+        strokeDash=alt.StrokeDash("curve:N", legend=None),
         tooltip=_tips(say, "curve", "tokens", "verses", "value", "low", "high", "n"),
     )  # fmt: skip
     borders = [dict(row, border=say(f"border_{row['border']}")) for row in data.windows(known)]
@@ -115,15 +123,19 @@ def survival(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopL
     known = list(results)
     say = partial(_say, words)
     rows = _named(data.survivals(known), known, say, "verses")
-    base = alt.Chart(_values(rows)).encode(
-        x=alt.X("place:Q", title=say("place"), axis=alt.Axis(tickMinStep=1)),
-        color=alt.Color("curve:N", title=say("verses"), sort=None, scale=alt.Scale(scheme="viridis")),
-    )
+    base = alt.Chart(_values(rows)).encode(x=alt.X("place:Q", title=say("place"), axis=alt.Axis(tickMinStep=1)))
+    colours = alt.Scale(scheme="viridis")
     value = alt.Y("value:Q", title=say("without_drift"), scale=alt.Scale(domain=[0, 1]))
     line = base.mark_line(interpolate="step-after", point=True).encode(
-        y=value, tooltip=_tips(say, "curve", "place", "value", "low", "high", "n")
+        y=value,
+        color=alt.Color("curve:N", title=say("verses"), sort=None, scale=colours, legend=_solid()),
+        tooltip=_tips(say, "curve", "place", "value", "low", "high", "n"),
     )
-    ribbon = base.mark_area(opacity=0.08, interpolate="step-after").encode(y=alt.Y("low:Q"), y2="high:Q")
+    ribbon = base.mark_area(opacity=0.08, interpolate="step-after").encode(
+        y=alt.Y("low:Q"),
+        y2="high:Q",
+        color=alt.Color("curve:N", title=say("verses"), sort=None, scale=colours, legend=_solid()),
+    )
     return alt.layer(ribbon, line)
 
 
@@ -224,6 +236,13 @@ def _tips(say: Callable[[str], str], *names: str) -> list[Any]:
     import altair as alt
 
     return [alt.Tooltip(f"{name}:N", title=say(name)) for name in names]
+
+
+def _solid() -> Any:
+    """A legend whose signs do not take over the faintness of ribbons."""
+    import altair as alt
+
+    return alt.Legend(symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
 
 
 def _values(rows: Rows) -> Any:
