@@ -197,7 +197,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=100)
+@settings(max_examples=30)
 def test_two_who_save_in_turns_never_break_the_tree(steps: list[tuple[int, str, int]]) -> None:
     stored_now = Conversation("c", revision=1)
     tabs = [stored_now, stored_now]

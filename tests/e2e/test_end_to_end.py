@@ -16,7 +16,7 @@ import pytest
 
 from engine.models.bundled import NAME, bundled_file
 from tests.standins.app_server import ROOT, AppServer, app_server, free_port, wait_for
-from tests.standins.attached import MODEL, answered, busy, told
+from tests.standins.attached import MODEL, busy, loaded, told
 
 pytestmark = pytest.mark.model
 
@@ -54,7 +54,7 @@ def second_port() -> int:
 def app(second_port: int) -> Iterator[AppServer]:
     """The application with the real model, loaded, listening on LM Studio's port as well (another number here)."""
     with app_server("--lmstudio-port", str(second_port), environment=REAL) as server:
-        answered(server)
+        loaded(server)
         yield server
 
 

@@ -169,7 +169,7 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100)
 @given(requests, st.integers(1, 9), st.sampled_from([None, 1, 2]), st.randoms(use_true_random=False))
 def test_every_request_starts_once_and_no_slot_is_shared(asks, slots, cap, random) -> None:  # type: ignore[no-untyped-def]
     door = admission(slots, per_person=cap)

@@ -26,10 +26,15 @@ def told(app: AppServer, path: str, body: Any = None) -> Any:
     return reply.json
 
 
-def answered(app: AppServer) -> None:
-    """Return when the model is loaded and every door open."""
+def loaded(app: AppServer) -> None:
+    """Return when the model is loaded."""
     assert wait_for(lambda: attach.read(app.home))
     assert told(app, "health") == {"status": "ok"}
+
+
+def answered(app: AppServer) -> None:
+    """Return when the model is loaded and every door open."""
+    loaded(app)
     assert app.gradio("/gradio/fr/").status == 200
 
 

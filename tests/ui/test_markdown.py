@@ -63,7 +63,7 @@ def test_nothing_is_live(text: str) -> None:
     assert live(safe_markdown(text)) == set()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_nothing_is_live_whatever_comes(text: str) -> None:
     assert live(safe_markdown(text)) <= {"bare address"}
