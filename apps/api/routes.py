@@ -137,7 +137,10 @@ async def runtime(call: Call) -> ASGIApp:
     if path in POSTS:
         return JSONResponse(await to_thread.run_sync(lambda: served.server.post(f"/{path}", body)))
     await to_thread.run_sync(check_body, body)
-    one = Pass(call.engine, served, served.load.alias, f"/{path}", call.person.id, body, trace=False)
+    interactive = body.pop("interactive", True) is not False
+    one = Pass(
+        call.engine, served, served.load.alias, f"/{path}", call.person.id, body, interactive=interactive, trace=False
+    )
     return Answering(one, whole=False)
 
 

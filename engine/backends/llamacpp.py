@@ -170,7 +170,8 @@ class LlamaCpp:
         answer = _RawAnswer() if request.raw is not None else _ChatAnswer()
         load = self._runtime.load
         control.partial = lambda: answer.partial(len(tokens), prompt, window, load)
-        if gate is None:
+        if gate is None:  # the serving process admits it, and has to be told that nobody waits for it
+            body |= {} if request.interactive else {"interactive": False}
             yield from _stream(server, body, answer, control)
         else:
             with gate.enter(tokens, owner=request.owner, interactive=request.interactive) as ticket:

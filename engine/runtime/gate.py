@@ -97,9 +97,9 @@ class Gate:
         self.window = window
         self._server = server
         self._prefixes = PrefixStore(slot_dir, settings.prefix_mb * 2**20) if share and slot_dir else None
-        self._admission = Admission(
-            slots, settings.long_prompt, settings.per_person, settings.queue, prefixes=self._prefixes
-        )
+        # strict runs keep nothing between requests: a prompt read ahead of its own would be read twice
+        long_prompt = window if settings.strict_reproducibility else settings.long_prompt
+        self._admission = Admission(slots, long_prompt, settings.per_person, settings.queue, prefixes=self._prefixes)
         self._tickets: dict[Asked, Ticket] = {}
         self._lock = threading.RLock()
         self._closed = False
