@@ -6,6 +6,7 @@ Of "Marin" it falls to nothing after a few verses, and peaks at the intruder. Kn
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.comptine.forced import forced_nats
 from engine.comptine.nats import TASK
 from engine.comptine.rhyme import Rhyme
-from engine.errors import BadInput, NotSupported, PromptTooLong
+from engine.errors import BadInput, JobFailed, NotSupported, PromptTooLong, error_from
 from engine.native import native_state
-from engine.tasks import Progress, TaskRun
+from engine.tasks import Progress
 from engine.types import Message, Rendered
 
 if TYPE_CHECKING:
+    from engine.backends.llamacpp import LlamaCpp
     from engine.engine import Engine, Model
 
 Method = Literal["native", "forced"]
+POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,16 @@ class Reading:
 def perplexity(
     engine: Engine, rhyme: Rhyme, model_id: str | None = None, *, method: Method | None = None, owner: str = "local"
 ) -> Iterator[Progress | Perplexity]:
-    """Progress in tokens, last the Perplexity. `method` None takes `native` where llama-cpp-python is there.
+    """Progress in tokens, last the Perplexity. `method` None takes `native` where llama-cpp-python is there: a job of
+    that person in the queue of heavy work, cancelled with this generator. `forced` is a request behind all persons'.
 
-    Raises NotSupported for a model that is not local, PromptTooLong, NativeMissing, EngineError.
+    Raises NotSupported for a model that is not local, PromptTooLong, NativeMissing, JobFailed, EngineError.
     """
     model = engine.model(model_id)
     reading = read(model, rhyme)
     chosen = method or ("native" if native_state().ready else "forced")
     nats: Sequence[float | None] = ()
-    for news in _native(engine, model, reading) if chosen == "native" else _forced(model, reading, owner):
+    for news in (_native if chosen == "native" else _forced)(engine, model, reading, owner):
         if isinstance(news, Progress):
             yield news
         else:
@@ -130,24 +134,37 @@ def located(rendered: Rendered, rhyme: Rhyme) -> Reading:
     return Reading(rhyme, rendered.tokens[: verses[-1].stop], tuple(verses), tuple(names))
 
 
-def task(engine: Engine, model: Model, reading: Reading) -> tuple[str, dict[str, Any]]:
-    """Name and arguments of the native measurement, for the job queue; `Reading.measured` takes its result."""
-    load = engine.load_params(model.card)
-    return TASK, {"path": load.path, "tokens": list(reading.tokens), "threads": load.threads}
+def _native(engine: Engine, model: Model, reading: Reading, owner: str) -> Iterator[Progress | list[float | None]]:
+    backend = _backend(model)
+    load = backend.runtime.load or engine.load_params(model.card)
+    args = {"path": load.path, "tokens": list(reading.tokens), "threads": load.threads}
+    job = engine.jobs.submit(owner, TASK, args, f"comptine {len(reading.verses)}")
+    told = Progress(0, len(reading.tokens))
+    try:
+        while job.state in ("queued", "running"):
+            if job.done and job.done > told.done:
+                told = Progress(job.done, told.total)
+            yield told
+            time.sleep(POLL_S)
+            job = engine.jobs.get(job.id, owner)
+    finally:
+        engine.jobs.cancel(job.id)
+    if job.state != "done":
+        raise error_from(job.error) if job.error else JobFailed("cancelled", job=job.id, reason="cancelled")
+    yield Progress(len(reading.tokens), len(reading.tokens))
+    yield job.result
 
 
-def _native(engine: Engine, model: Model, reading: Reading) -> Iterator[Progress | list[float | None]]:
-    run = TaskRun(*task(engine, model, reading))
-    yield from run
-    yield run.result
+def _forced(_: Engine, model: Model, reading: Reading, owner: str) -> Iterator[Progress | list[float | None]]:
+    return forced_nats(_backend(model).runtime, reading.tokens, max(1, reading.first), owner=owner)
 
 
-def _forced(model: Model, reading: Reading, owner: str) -> Iterator[Progress | list[float | None]]:
+def _backend(model: Model) -> LlamaCpp:
     from engine.backends.llamacpp import LlamaCpp
 
     if not isinstance(model.backend, LlamaCpp):
         raise NotSupported(capability="logprobs", backend=model.backend.name)
-    return forced_nats(model.backend.runtime, reading.tokens, max(1, reading.first), owner=owner)
+    return model.backend
 
 
 def _tokens(ends: Sequence[int], start: int, end: int) -> range:
