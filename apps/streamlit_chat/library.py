@@ -88,7 +88,7 @@ def _field(ui: Ui, prompt: Prompt, one: Variable) -> Any:
         return st.selectbox(label, one.choices, index=place, key=key)
     if one.kind == "number":
         start = float(one.default) if one.default else None
-        return st.number_input(label, one.low, one.high, start, one.step, key=key)
+        return st.number_input(label, one.low, one.high, start, one.step, format="%g", key=key)
     if one.kind == "checkbox":
         return st.checkbox(label, one.default == "true", key=key)
     if one.kind == "date":
@@ -118,6 +118,11 @@ def _write(ui: Ui, one: Prompt | None) -> None:
             _store(ui).save(ui.person.id, Prompt(name, command, text))
             st.rerun(scope="fragment")
     versions = _store(ui).versions(ui.person.id, one.name) if one else ()
+    if one and versions and st.button(ui.t("chat_library.delete"), icon=":material/delete:", type="tertiary",
+                                      key="chat.library.delete"):  # fmt: skip
+        _store(ui).drop(ui.person.id, one.name)
+        st.session_state.pop("chat.library.choice", None)
+        st.rerun(scope="fragment")
     if one and len(versions) > 1:
         old = st.selectbox(ui.t("chat_library.compare"), [version.number for version in versions[1:]],
                            format_func=lambda number: ui.t("chat_library.version", number=number),

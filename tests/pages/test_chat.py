@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from apps.streamlit_chat.shelf import _written
 from apps.streamlit_kit import Ui
 from engine.presets import Presets
+from engine.prompts import Prompt, Prompts
 from engine.transfer import import_any
 from tests.pages.conftest import ROOT, EchoEngine, conversation, said, texts
 
@@ -161,18 +162,26 @@ def test_a_preset_is_kept_and_chosen(app: AppTest, engine: EchoEngine) -> None:
     assert conversation(app).settings.system == "Be brief." and app.number_input(key="max_tokens").value == 77
 
 
-@pytest.mark.parametrize(
-    ("form", "begins"), [("json", b'{\n "format"'), ("markdown", "<!--"), ("jsonl", '{"messages"')]
-)
-def test_one_conversation_or_all_are_exported(app: AppTest, form: str, begins: str | bytes) -> None:
+def test_a_prompt_of_ones_own_is_found_by_its_slash_filled_in_and_deleted(app: AppTest, engine: EchoEngine) -> None:
+    Prompts(engine.library).save("local", Prompt("Zoo", "zoo", "Name {{count | number:default=2}} animals."))
+    opened(app).chat_input[0].set_value("/zoo").run()
+    assert app.number_input(key="chat.library.zoo.count").value == 2
+    app.button(key="chat.library.insert").click().run()
+    assert app.chat_input[0].proto.value == "Name 2 animals." and engine.echo.asked == []
+    app.chat_input[0].set_value("/zoo").run()
+    app.button(key="chat.library.delete").click().run()
+    assert Prompts(engine.library).all("local") == () and not app.exception
+
+
+@pytest.mark.parametrize("form", ["json", "markdown", "jsonl"])
+def test_one_conversation_or_all_are_exported(app: AppTest, form: str) -> None:
     opened(app).chat_input[0].set_value("one two three").run()
     one = conversation(app)
-    for chosen in ([one], [one, one]):
-        written = _written(Ui("chat", "en"), form, lambda chosen=chosen: chosen)
-        assert written.startswith(begins)
-        data = written if isinstance(written, bytes) else written.encode()
-        found = import_any(data, f"x.{form}")
-        assert [[node.content for node in back.path()] for back in found][0] == ["one two three"] * 2
+    for count in (1, 2):
+        written = _written(Ui("chat", "en"), form, lambda count=count: [one] * count)
+        back = import_any(written if isinstance(written, bytes) else written.encode(), f"x.{form}")
+        assert len(back) == count
+        assert [node.content for node in back[0].path()] == ["one two three"] * 2
 
 
 def test_a_new_conversation_is_empty_and_the_old_one_is_in_the_list(app: AppTest) -> None:
