@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli import comptine_flags as flags
 from engine.cli.asking import chosen, file_text
-from engine.cli.comptine_text import overflow_lines, run_lines, sweep_lines
+from engine.cli.comptine_text import overflow_lines, perplexity_lines, run_lines, sweep_lines
 from engine.cli.output import Output
 from engine.comptine.overflow import OVERFLOW_POLICIES
 from engine.errors import BadFile
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.comptine.cell import Cell
     from engine.engine import Engine, Model
 
-HELP = "the rhyme of the course sheet: generate, run, sweep, replay, tokens, overflow"
+HELP = "the rhyme of the course sheet: generate, run, sweep, replay, tokens, perplexity, overflow"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +138,23 @@ def _tokens(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _perplexity(arguments: argparse.Namespace, out: Output) -> int:
+    """How much each verse and its name surprise the model."""
+    from engine.comptine.perplexity import Perplexity, perplexity
+    from engine.comptine.rhyme import rhyme
+
+    made = rhyme(arguments.verses, arguments.variant, seed=arguments.seed, language=arguments.language)
+    with _opened(arguments) as (engine, model):
+        for news in perplexity(engine, made, model, method=arguments.method):
+            if isinstance(news, Perplexity):
+                found = news
+    if out.as_json:
+        out.json(found.to_dict())
+    else:
+        out.text("".join(f"{line}\n" for line in perplexity_lines(found)))
+    return 0
+
+
 def _overflow(arguments: argparse.Namespace, out: Output) -> int:
     """What each policy leaves of the prompt."""
     from engine.comptine.behaviours import BEHAVIOURS
@@ -164,6 +181,7 @@ PARTS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argp
     "sweep": (flags.sweep_flags, _sweep, "ask for every combination, with intervals over seeds"),
     "replay": (flags.replay_flags, _replay, "repeat a run file with one slot and no cache"),
     "tokens": (flags.tokens_flags, _tokens, "how long the prompt is by each tokenizer, and whether the answer fits"),
+    "perplexity": (flags.perplexity_flags, _perplexity, "how much each verse surprises the model, in nats"),
     "overflow": (flags.overflow_flags, _overflow, "what is left of a prompt that is too long, by each policy"),
 }
 

@@ -54,6 +54,14 @@ def _add_strict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict-reproducibility", action="store_true", help=text)
 
 
+def perplexity_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("verses", type=int, help="how many")
+    _add_rhyme(parser)
+    text = "native: read once by llama-cpp-python; forced: written by the runtime (default: native where it is there)"
+    parser.add_argument("--method", choices=("native", "forced"), help=text)
+    add_model_arguments(parser)
+
+
 def run_flags(parser: argparse.ArgumentParser) -> None:
     _add_cell(parser)
     _add_strict(parser)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.comptine.cell import CellResult
+    from engine.comptine.perplexity import Perplexity
 
 _SIGNS = {"exact": "=", "drift": "~", "wrong": "x", "missing": "-", "not_reached": ".", "out_of_range": "+",
           "invented": "!", "duplicate": "2"}  # fmt: skip
@@ -33,6 +34,13 @@ def sweep_lines(told: dict[str, Any]) -> Iterator[str]:
         for name in ("relative", "absolute"):
             if found := curve[name]:
                 yield f"effective context, {name}: {_reach(found)}"
+
+
+def perplexity_lines(told: Perplexity) -> Iterator[str]:
+    yield "verse  name          nats of the name  nats per token"
+    for one in told.verses:
+        yield f"{one.verse:>5}  {one.name:<12}  {one.name_nats:>16.2f}  {one.nats_per_token:>14.2f}"
+    yield f"mean {told.nats_per_token:.3f} nats per token, {told.method}, {told.model}"
 
 
 def _interval(found: dict[str, Any] | None) -> str:
