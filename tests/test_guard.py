@@ -494,12 +494,13 @@ def test_the_brake_counts_a_whole_ipv6_network() -> None:
     assert brake.wait("2001:db8::ffff") > 0 and brake.wait("2001:db8:0:1::1") == 0
 
 
-def test_guessing_is_slowed_down() -> None:
-    with app_server("--class", "--host", "127.0.0.1") as room:
-        statuses = [room.ask("POST", "/join", b"code=abcdef&nickname=x").status for _ in range(21)]
-        assert statuses == [403] * 20 + [429]
-        right = f"code={room.codes()['student']}&nickname=x".encode()
-        assert room.ask("POST", "/join", right).status == 429
+def test_guessing_is_slowed_down_for_who_guesses(room: AppServer) -> None:
+    guesser = {"X-Forwarded-For": "198.51.100.9"}  # a proxy on this machine is believed
+    statuses = [room.ask("POST", "/join", b"code=abcdef&nickname=x", guesser).status for _ in range(21)]
+    assert statuses == [403] * 20 + [429]
+    right = f"code={room.codes()['student']}&nickname=x".encode()
+    assert room.ask("POST", "/join", right, guesser).status == 429
+    assert room.ask("POST", "/join", right, {"X-Forwarded-For": "198.51.100.10"}).status == 303
 
 
 # --- what the interfaces see ----------------------------------------------------------------------------------------
