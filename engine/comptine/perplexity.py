@@ -88,14 +88,16 @@ class Reading:
 
 
 def perplexity(
-    engine: Engine, rhyme: Rhyme, model_id: str | None = None, *, method: Method | None = None, owner: str = "local"
+    engine: Engine, rhyme: Rhyme, model: Model | None = None, *, method: Method | None = None, owner: str = "local"
 ) -> Iterator[Progress | Perplexity]:
-    """Progress in tokens, last the Perplexity. `method` None takes `native` where llama-cpp-python is there: a job of
-    that person in the queue of heavy work, cancelled with this generator. `forced` is a request behind all persons'.
+    """Progress in tokens, last the Perplexity of `model`, or of the default one.
+
+    `method` None takes `native` where llama-cpp-python is there: a job of that person in the queue of heavy work,
+    cancelled with this generator. `forced` is a request that lets all persons pass.
 
     Raises NotSupported for a model that is not local, PromptTooLong, NativeMissing, JobFailed, EngineError.
     """
-    model = engine.model(model_id)
+    model = model or engine.model()
     reading = read(model, rhyme)
     chosen = method or ("native" if native_state().ready else "forced")
     nats: Sequence[float | None] = ()

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine.cli import main
+from engine.cli.comptine_text import perplexity_lines
 from engine.comptine import perplexity as perplexity_module
-from engine.comptine.perplexity import Method, Perplexity, Reading, located, perplexity, read
+from engine.comptine.perplexity import Method, Perplexity, Reading, Surprise, located, perplexity, read
 from engine.comptine.rhyme import Rhyme, rhyme
 from engine.engine import Engine
 from engine.errors import BadInput, NotSupported, PromptTooLong
@@ -88,6 +90,16 @@ def test_a_rhyme_that_is_too_long(engine: Engine) -> None:
         read(engine.model(), rhyme(100))
 
 
+def test_the_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["comptine", "perplexity", "3", "--model", "echo"]) == 2
+    assert capsys.readouterr().err.startswith("not_supported")
+    found = Perplexity((Surprise(1, "Marin", 15, 4.75, 1, 11.951),), 4.75, "native", "m")
+    assert list(perplexity_lines(found))[1:] == [
+        "    1  Marin                    11.95            4.75",
+        "mean 4.750 nats per token, native, m",
+    ]
+
+
 def test_without_llama_cpp_python_the_runtime_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     class Missing:
         ready = False
@@ -95,5 +107,5 @@ def test_without_llama_cpp_python_the_runtime_writes(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(perplexity_module, "native_state", Missing)
     engine = Engine()
     with pytest.raises(NotSupported):
-        list(perplexity(engine, rhyme(3), "echo"))
+        list(perplexity(engine, rhyme(3), engine.model("echo")))
     engine.close()
