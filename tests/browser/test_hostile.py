@@ -11,7 +11,7 @@ import pytest
 from tests.browser.tabs import StreamlitTab
 from tests.standins.app_server import AppServer, app_server, wait_for
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # many views, on machines that are shared
 
 HOSTILE = (
     "<script>window.hit = 1</script><img src=http://example.invalid/a onerror=window.hit=1> "
@@ -64,8 +64,6 @@ def press(tab: StreamlitTab, name: str) -> None:
 def test_an_answer_and_everything_that_shows_it_again(tab: StreamlitTab) -> None:
     answered(tab)
     assert "window.hit" in tab.text()  # shown, not swallowed
-    tab.say(HOSTILE)  # the title of the list is the first message; here the question has it all
-    tab.answered(2)
     press(tab, "chat.trace")
     dialog = tab.page.get_by_role("dialog")
     for name in ("prompt", "tokens", "request", "response", "code"):

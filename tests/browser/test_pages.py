@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.standins.attached import busy, worker
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 LONG = "Write a very long story about the sea, with many chapters."
-BEGUN = 90  # characters: more than any line of progress has
+BEGUN = 130  # characters: more than a line of progress and the buttons beside it have
 # Words of everything that could run or fetch something, as a model may write them
 HOSTILE = (
     "<script>window.hit = 1</script><img src=http://example.invalid/a onerror=window.hit=1> "
@@ -26,6 +27,11 @@ HOSTILE = (
 )
 faces = pytest.mark.parametrize("tab", FACES, indirect=True)
 both = pytest.mark.parametrize("tab", ["streamlit-fr", "gradio-fr"], indirect=True)
+
+
+def kept(begun: str, text: str) -> bool:
+    """Whether the last whole words of a beginning are in the text, however both were drawn."""
+    return " ".join(re.findall(r"\w+", begun)[-6:-1]) in " ".join(re.findall(r"\w+", text))
 
 
 @faces
@@ -43,13 +49,13 @@ def test_an_answer_grows_while_it_comes_and_the_stop_button_ends_it(tab: Tab, ap
     tab.open(max_tokens="300")
     tab.say(LONG)
     first = tab.grown(LONG, BEGUN)
-    assert tab.grown(LONG, 2 * BEGUN).startswith(first)
+    assert kept(first, tab.grown(LONG, 2 * BEGUN))
     assert busy(app) == 1
     tab.stop()
     assert wait_for(lambda: busy(app) == 0), "the slot is still taken"
     text = tab.answered()
     assert tab.words.t("chat.stopped") in text and tab.words.t("outcome.user_stopped") in text
-    assert first in text  # what was written stays
+    assert kept(first, text)  # what was written stays
     tab.say("hi")
     assert len(tab.answered(2)) > len(text) + 20
 
@@ -65,7 +71,7 @@ def test_a_killed_worker_is_one_sentence_and_the_next_question_is_answered(tab: 
     assert wait_for(lambda: tab.alerts())
     (alert,) = tab.alerts()
     assert tab.words.t("error.runtime_died.what") in alert and tab.words.t("error.runtime_died.todo") in alert
-    assert tab.words.t("chat.interrupted") in text and first in text
+    assert tab.words.t("chat.interrupted") in text and kept(first, text)
     tab.say("hi")
     assert len(tab.answered(2)) > len(text) + 20
     assert tab.page.evaluate("window.same") is True  # nobody had to reload
