@@ -6,14 +6,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+# Possessive wherever two parts could share what they match: an answer may be a hundred thousand signs of anything.
 _WORD = r"[^\W\d_]+(?:[’'-][^\W\d_]+)*"
-_MARKS = r"[\s:\"'«“*_]*"
+_MARKS = r"[\s:\"'«“*_]*+"
 # "Le nom de carnet 12 est Marin." and what models make of it: other case, marks around the name, the other language.
-_SENTENCE = rf"\b(?:carnet|notebook)\s*n?[°o]?\s*(\d{{1,9}})[\s*_]*(?:est|is|:|=)\s*{_MARKS}(?!(?:le|the)\s)({_WORD})"
+_NUMBER = r"\b(?:carnet|notebook)\s*+(?:n?[°o]?\s*+)(\d{1,9})[\s*_]*+"
+_SENTENCE = rf"{_NUMBER}(?:(?:est|is)\b|[:=]){_MARKS}(?!(?:le|the)\s)({_WORD})"
 # "12. Marin", "Vers 12: Marin", "| 12 | Marin |": a line that holds a number and a name alone
-_LINE = rf"^[^\w\n]*(?:vers|verse)?[^\w\n]*(\d{{1,9}})[^\w\n]*[:.)|=→–-][^\w\n]*({_WORD})[^\w\n]*$"
+_SIGNS = r"[^\w\n]*+"
+_LINE = rf"^{_SIGNS}(?:verse?{_SIGNS})?(\d{{1,9}})(?=[^\w\n]*[:.)|=→–-]){_SIGNS}({_WORD}){_SIGNS}$"
 _VERSE = re.compile(f"{_SENTENCE}|{_LINE}", re.IGNORECASE | re.MULTILINE)
-_BARE = re.compile(rf"\b(?:nom|name)\b[^.\n]*?\b(?:est|is)\s+{_MARKS}({_WORD})", re.IGNORECASE)
+_BARE = re.compile(rf"\b(?:nom|name)\b[^.\n]{{0,80}}?\b(?:est|is)\s{_MARKS}({_WORD})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

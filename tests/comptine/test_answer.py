@@ -23,7 +23,8 @@ def test_ways_to_write_a_verse(line: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Vers 12: Le nom de carnet", "vers 1 à 12 dans l’ordre.", "12 vers", "En 2026.",
-                                  "Le terme de 12 est Zoé.", "1. Le nom est Zoé."])  # fmt: skip
+                                  "Le terme de 12 est Zoé.", "1. Le nom est Zoé.",
+                                  "Le carnet 12 estime."])  # fmt: skip
 def test_what_is_no_verse(text: str) -> None:
     assert read(text) == []
 
@@ -52,3 +53,13 @@ def test_a_bare_name() -> None:
 
 def test_plain() -> None:
     assert plain("ÉLISE") == plain("élise") == "elise"
+
+
+@pytest.mark.parametrize(
+    "sign", ["-", " ", "1", "a", "nom ", "1:", "*_", "carnet ", "carnet 1 ", "a-", "\n-", ": ", "vers "]
+)
+def test_any_answer_is_read_in_one_pass(sign: str) -> None:
+    text = "Le nom de carnet 1 est " + sign * 100_000 + "!"  # quadratic reading would take this test's time limit
+    mentions(text)
+    mentions("1" + text)
+    bare_name(text)
