@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
-from apps import gradio_api, gradio_kit, host
+from apps import gradio_api, gradio_chats_api, gradio_kit, host
 from apps.gradio_chat.opened import Opened
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
@@ -69,6 +69,8 @@ def _in_loop(make: Callable[[], T]) -> T:
 
 def _built(ui: Ui) -> gr.Blocks:
     with gr.Blocks(title=ui.t("app.name"), analytics_enabled=False, fill_width=True) as blocks:
+        for endpoints in (gradio_api, gradio_chats_api):  # first, else a handler of that name takes it
+            endpoints.add(ui)
         bar = gradio_kit.sidebar(ui, blocks)
         tabs = {}
         with gr.Tabs():
@@ -80,7 +82,6 @@ def _built(ui: Ui) -> gr.Blocks:
                     TABS[section.key](ui, bar, blocks)
                 tabs[section] = tab
         blocks.load(_opened(ui, bar, tabs), None, [bar.model, *bar.params.values(), *tabs.values()], **INTERNAL)
-        gradio_api.add(ui)
     return _queued(blocks, ui.engine)
 
 

@@ -26,6 +26,7 @@ from engine.engine import Engine, Model
 from engine.errors import EngineError, UnknownModel
 from engine.params import BY_NAME, Params
 from engine.person import Person
+from engine.support import unsupported
 
 INTERNAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 STATE_EVERY_S = 10.0
@@ -57,6 +58,13 @@ class Ui:
     def model(self, model_id: str | None, person: Person) -> Model:
         """The model, if the person may use it. Raises UnknownModel, AccessDenied."""
         return self.engine.model(model_id or None, role=person.role)
+
+    def refused(self, model_id: str, request: gr.Request) -> Mapping[str, str]:
+        """Parameters and features that the model does not take, with the key of the reason."""
+        try:
+            return unsupported(self.model(model_id, self.person(request)))
+        except EngineError:  # of one that this person may not open, nothing is known
+            return {}
 
 
 def header(ui: Ui, section: Section) -> None:
@@ -148,6 +156,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
     blocks.load(None, None, None, js=_HINTS)
     _keep_in_address(bar)
     _follow_state(bar, blocks)
+    _grey(bar, blocks)
     return bar
 
 
@@ -214,6 +223,21 @@ def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:
 
     gr.on([timer.tick, bar.model.change], look, [bar.model, bar.state], [bar.state, timer], **INTERNAL)
     blocks.load(look, [bar.model, bar.state], [bar.state, timer], **INTERNAL)
+
+
+def _grey(bar: Sidebar, blocks: gr.Blocks) -> None:
+    """What the model does not take is grey, and says why."""
+    ui, explained = bar.ui, {row.name: row.help for row in controls(bar.ui.lang)}
+
+    def look(model_id: str, request: gr.Request) -> dict[Any, Any]:
+        why = ui.refused(model_id, request)
+        return {
+            box: type(box)(interactive=name not in why,
+                           info=f"{explained[name]} {ui.t(why[name])}" if name in why else explained[name])
+            for name, box in bar.params.items()
+        }  # fmt: skip
+
+    gr.on([bar.model.change, blocks.load], look, bar.model, list(bar.params.values()), **INTERNAL)
 
 
 def _me(ui: Ui, request: gr.Request) -> Person | None:

@@ -61,6 +61,10 @@ CSS = """
   white-space: nowrap; text-align: left; border-color: transparent; }
 #exports button { display: block; width: 100%; text-align: left; margin: .15rem 0; }
 #files span { margin-right: .8rem; }
+#fields label { display: block; margin: .3rem 0; }
+#fields :is(input, select, textarea) { border: 1px solid #8886; border-radius: 4px; padding: .2rem .4rem;
+  background: transparent; max-width: 100%; }
+#fields pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 #exact-prompt pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 50vh; overflow-y: auto; }
 #exact-prompt mark { background: #E69F0055; color: inherit; border-radius: 3px; }
 #chat-list.turned { display: none; }

@@ -17,10 +17,10 @@ from engine.conversation import Conversation, Node
 EXCERPT = 40
 SIGN = 3  # letters; what is as short as that is read aloud by its explanation
 SIGNS = {
-    "regenerate": "↻", "answer": "↳", "continue": "▶", "branch": "⑂", "edit": "✎", "delete": "🗑", "copy": "⧉",
-    "trace": "👁", "code": "⌨", "save": "⤓",
+    "regenerate": "↻", "answer": "↳", "continue": "▶", "branch": "⤷", "edit": "✎", "delete": "🗑", "copy": "⎘",
+    "trace": "👁", "code": "⌨", "save": "⤓", "curve": "〜",
 }  # fmt: skip
-SHORT = frozenset({"edit", "delete", "copy", "save"})  # their sign is known to everybody
+SHORT = frozenset({"edit", "delete", "save"})  # their sign is known to everybody
 _LISTEN = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-act]");
   if (button && !button.disabled) trigger("click", { ...button.dataset });
@@ -67,7 +67,7 @@ def in_hand(conversation: Conversation, hand: str | None) -> Node | None:
 def possible(node: Node) -> tuple[str, ...]:
     """What can be done with this message, in order."""
     first = ("regenerate", "continue") if node.role == "assistant" else ("answer",)
-    looks = ("trace", "code", "save") if node.model else ()
+    looks = ("trace", "code", "save", "curve") if node.model else ()
     return (*first, "branch", "edit", "delete", "copy", *looks)
 
 

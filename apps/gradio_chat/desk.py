@@ -53,6 +53,7 @@ class Desk:
 
         path = values[self.taken]
         if path is None:
+            yield self.left.unchanged()
             return
         try:
             data = _read_once(path)
@@ -105,12 +106,13 @@ class Desk:
             yield from self._delete(values, named, request)
         elif act == "undelete":
             gone = self.ui.opened.gone.pop(owner, None)
-            if gone is not None:
-                yield from self.left.show(values, chats.adopt(owner, gone).id, request)
+            yield from self.left.show(values, chats.adopt(owner, gone).id if gone else None, request)
         elif act == "export":
             one = self._open(values, request).chat.conversation
             made = shelf.exported(self.ui, self.ui.person(request), _form(told), one)
             yield {self.composer.outbox: outgoing(*made)}
+        else:
+            yield self.left.unchanged()
 
     def _delete(self, values: Values, named: str, request: gr.Request) -> Iterator[Update]:
         owner, chats = self.ui.person(request).id, self.ui.engine.chats

@@ -71,10 +71,10 @@ def _settings(pane: Pane) -> None:
     parts = pane.parts
     boxes = parts.settings
     typed = [boxes[name] for name in ("system", "template_text", "output_source", "virtual_window")]
-    chosen = [boxes[name] for name in ("mode", "template", "output_kind", "policy", "token_view")]
-    gr.on([box.blur for box in typed] + [box.submit for box in typed] + [box.input for box in chosen],
+    chosen = [boxes[name] for name in ("policy", "token_view")]  # forms does the others
+    changed = gr.on([box.blur for box in typed] + [box.submit for box in typed] + [box.input for box in chosen],
           pane.changed, pane.inputs, pane.outputs, **INTERNAL)  # fmt: skip
-    forms.wire(pane)
+    forms.wire(pane, changed)
 
 
 def _composer(panes: tuple[Pane, ...], beside: gr.Column) -> None:

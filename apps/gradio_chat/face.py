@@ -5,6 +5,7 @@ What is open lies in `Ui.opened` under its owner; a page knows its id.
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from apps.gradio_kit import Sidebar, Ui
 from apps.ui import present
 from apps.ui.window import fates
 from engine.chat import Choice
+from engine.conversation import Node
 from engine.errors import EngineError, NotFound, PromptTooLong
 from engine.live import Live
 from engine.person import Person
@@ -41,7 +43,11 @@ class Face:
         """What is shown after a defect of our own, whose traceback is in the log."""
         return self._rest(False) | {self.parts.alert: kit.error_html(present.neutral_error(self.ui.words), self.ui)}
 
-    def _at(self, where: Where, request: gr.Request) -> Open:
+    def unchanged(self) -> Update:
+        """An update that changes nothing; of a generator without any, Gradio would empty all its outputs."""
+        return {self.parts.where: gr.skip()}
+
+    def at(self, where: Where, request: gr.Request) -> Open:
         """The open conversation; one that is gone, or another's, is a new one."""
         person, engine = self.ui.person(request), self.ui.engine
         if where.chat is not None:
@@ -155,9 +161,22 @@ class Face:
         scored = answer_tokens(node.tokens) if node else ()
         return {
             self.parts.where: where,
-            self.parts.acts: acts.of_message(self.ui, one.chat, where.hand),
+            self.parts.acts: self._verdict(node, one) + acts.of_message(self.ui, one.chat, where.hand),
             self.parts.strip: scored_value(scored, self.ui.words),
         }
+
+    def _verdict(self, node: Node | None, one: Open) -> str:
+        """Whether the answer in hand has the form that is asked for."""
+        settings = one.chat.conversation.settings
+        if settings.output_kind == "text" or node is None or node.model is None or node.state == "writing":
+            return ""
+        told = one.judged(settings.output_kind, settings.output_source, node.content)
+        if told is None:
+            return ""
+        fault = told.errors[0] if told.errors else None
+        reason = f"{fault.path}: {fault.message}" if fault else ""
+        text = self.ui.t("chat_head.output_ok") if told.ok else self.ui.t("chat_head.output_bad", reason=reason)
+        return f'<p class="atelier-note">{"✓" if told.ok else "✗"} {html.escape(text)}</p>'
 
     def _here(self, one: Open) -> str:
         tree = one.chat.conversation

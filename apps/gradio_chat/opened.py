@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from engine.chat import Chat
 from engine.conversation import Attachment, Conversation
 from engine.engine import Engine
-from engine.errors import NotFound
+from engine.errors import EngineError, NotFound
 from engine.live import Live
+from engine.output import Output, OutputKind, Verdict
 from engine.writing import Writing
 
 PER_PERSON = 24
@@ -24,16 +25,28 @@ LEFT_S = 4.0  # who loads the page again finds the answer still under way
 
 
 class Open:
-    """One open conversation, and the files that wait for its next message."""
+    """One open conversation, the files that wait for its next message, and what was seen of its answers."""
 
     def __init__(self, engine: Engine, owner: str, conversation_id: str | None = None) -> None:
         self.pending: tuple[Attachment, ...] = ()
+        self.paces: dict[str, tuple[tuple[float, int], ...]] = {}  # of answers seen being written, by message
+        self._verdict: tuple[tuple[OutputKind, str, str], Verdict | None] | None = None
         self._until = time.monotonic() + UNSEEN_S
         self.chat = Chat(engine, owner, conversation_id, wanted=lambda: time.monotonic() < self._until)
 
     def touch(self) -> None:
         """Somebody looks at it now."""
         self._until = time.monotonic() + UNSEEN_S
+
+    def judged(self, kind: OutputKind, source: str, text: str) -> Verdict | None:
+        """Whether the text has that form, judged once; None where the form itself cannot be used."""
+        asked = (kind, source, text)
+        if self._verdict is None or self._verdict[0] != asked:
+            try:
+                self._verdict = (asked, Output(kind, source).verdict(text))
+            except EngineError:  # the editor says what is wrong with it
+                self._verdict = (asked, None)
+        return self._verdict[1]
 
     def views(self, writing: Writing) -> Iterator[Live]:
         """The growing answer; once nobody reads this any more it is stopped, soon after."""

@@ -13,9 +13,10 @@ from typing import Any
 import gradio as gr
 
 from apps import gradio_kit as kit
-from apps.gradio_chat import acts, head, rows
+from apps.gradio_chat import acts, head, prompts, rows
 from apps.gradio_chat.face import Face, Update, Values, hidden, outgoing
 from apps.gradio_chat.opened import Open
+from apps.gradio_chat.pace import drawn
 from apps.gradio_chat.parts import ROLES, Where
 from apps.gradio_components import choice_of
 from apps.ui import present
@@ -47,7 +48,7 @@ class Pane(Face):
     def opened(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """The page when it opens: the conversation that its address names, else a new one; a link never sends."""
         wanted = request.query_params.get(ADDRESS[self.side])
-        one = self._at(Where(wanted), request)
+        one = self.at(Where(wanted), request)
         prompt = request.query_params.get("prompt") if self.side == "left" else None
         draft = {self.composer.kept: one.chat.draft or prompt or ""}
         yield self._whole(values, one, request) | draft
@@ -55,7 +56,7 @@ class Pane(Face):
 
     def show(self, values: Values, conversation_id: str | None, request: gr.Request) -> Iterator[Update]:
         """Another conversation, or a new one."""
-        one = self._at(Where(conversation_id), request)
+        one = self.at(Where(conversation_id), request)
         yield self._whole(values, one, request)
         yield from self._follow(values, one, request)
 
@@ -77,8 +78,10 @@ class Pane(Face):
         if act == "truncate":
             yield from self._send(values, values[self.composer.box], request, "truncate")
         elif act == "cancel":
-            self._at(values[self.parts.where], request).pending = ()
+            self.at(values[self.parts.where], request).pending = ()
             yield {self.parts.alert: "", self.composer.files: ""}
+        else:
+            yield self.unchanged()
 
     def act(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
         """Do what was clicked with a message."""
@@ -88,7 +91,7 @@ class Pane(Face):
     def perform(self, values: Values, act: str, node_id: str, request: gr.Request) -> Iterator[Update]:
         """Do it; an answer that begins is followed to its end."""
         where: Where = values[self.parts.where]
-        one = self._at(where, request)
+        one = self.at(where, request)
         try:
             if act in ASKING:
                 self._ask(values, one, act, node_id, request)
@@ -100,9 +103,11 @@ class Pane(Face):
 
     def retry(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """Another answer to the last question."""
-        path = self._at(values[self.parts.where], request).chat.conversation.path()
+        path = self.at(values[self.parts.where], request).chat.conversation.path()
         if path:
             yield from self.perform(values, "regenerate", path[-1].id, request)
+        else:
+            yield self.unchanged()
 
     def undo(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """Take back the last change."""
@@ -111,7 +116,7 @@ class Pane(Face):
     def take(self, values: Values, chosen: gr.SelectData, request: gr.Request) -> Update:
         """The message that was clicked is in hand: its actions show."""
         where: Where = values[self.parts.where]
-        one = self._at(where, request)
+        one = self.at(where, request)
         chat, place = one.chat, chosen.index[0] if isinstance(chosen.index, list | tuple) else chosen.index
         shown = rows.rows(self.ui, chat.conversation, where.shown)
         if chat.writing is not None or not isinstance(place, int) or not 0 <= place < len(shown):
@@ -121,7 +126,7 @@ class Pane(Face):
     def save(self, values: Values, request: gr.Request) -> Update:
         """Keep what the editor holds, in place."""
         where: Where = values[self.parts.where]
-        one = self._at(where, request)
+        one = self.at(where, request)
         try:
             one.chat.edit(where.hand or "", values[self.parts.text])
         except EngineError as error:
@@ -131,7 +136,7 @@ class Pane(Face):
     def save_and_ask(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """Keep the old message as another version, and ask with the new text."""
         where: Where = values[self.parts.where]
-        one = self._at(where, request)
+        one = self.at(where, request)
         try:
             node = one.chat.conversation.node(where.hand or "")
             choice = self._choice(values, request)
@@ -149,11 +154,11 @@ class Pane(Face):
     def earlier(self, values: Values, request: gr.Request) -> Update:
         """Show thirty messages more."""
         where: Where = values[self.parts.where]
-        return self._whole(values, self._at(where, request), request, shown=where.shown + rows.SHOWN)
+        return self._whole(values, self.at(where, request), request, shown=where.shown + rows.SHOWN)
 
     def changed(self, values: Values, request: gr.Request) -> Update:
         """Keep the settings that the widgets hold, and show what they change."""
-        one = self._at(values[self.parts.where], request)
+        one = self.at(values[self.parts.where], request)
         error: EngineError | None = None
         try:
             self._apply(values, one)
@@ -161,15 +166,20 @@ class Pane(Face):
             error = failure
         return self._page(values, one, request, error=error)
 
+    def whole(self, values: Values, request: gr.Request) -> Update:
+        """Everything anew, the settings' widgets too."""
+        return self._whole(values, self.at(values[self.parts.where], request), request)
+
     def branch_at(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
         """Another answer, which begins with another token at the place that was clicked."""
         where: Where = values[self.parts.where]
-        one = self._at(where, request)
+        one = self.at(where, request)
         try:
             node = acts.in_hand(one.chat.conversation, where.hand)
             scored = answer_tokens(node.tokens) if node else ()
             chosen = choice_of(event, scored)
             if node is None or chosen is None:
+                yield self.unchanged()
                 return
             begun = prefix(scored, chosen.position, chosen.text)
             one.chat.branch_with(node.id, begun, self._choice(values, request))
@@ -200,10 +210,14 @@ class Pane(Face):
 
     def _send(self, values: Values, text: str, request: gr.Request, cut: Any = None) -> Iterator[Update]:
         if not self._addressed(values):
+            yield self.unchanged()
             return
-        one = self._at(values[self.parts.where], request)
+        one = self.at(values[self.parts.where], request)
         if not text.strip() and not one.pending:
             yield {self.composer.kept: ""}
+            return
+        if self.composer.prompt is not None and (prompt := prompts.meant(self.ui, self.ui.person(request), text)):
+            yield {self.composer.box: "", self.composer.prompt: prompt.command}
             return
         wanted = values[self.composer.role]
         role: Role = wanted if wanted in ROLES else ROLES[0]
@@ -249,11 +263,15 @@ class Pane(Face):
         elif act == "branch":
             chat.at(node_id)
         elif act == "copy":
-            one = self._at(Where(chat.copy_from(node_id)), request)
+            one = self.at(Where(chat.copy_from(node_id)), request)
         elif act == "edit":
             node = chat.conversation.node(node_id)
             editor = {self.parts.editor: gr.Group(visible=True), self.parts.text: node.content}
             return {self.parts.where: replace(where, hand=node_id, editing=True)} | editor
+        elif act == "curve":
+            node = chat.conversation.node(node_id)
+            told = (node.usage or {}).get("completion_tokens")
+            return {self.parts.alert: drawn(one.paces.get(node_id, ()), told, self.ui.words)}
         elif act in ("trace", "code"):
             return {composer.focus: (self.side, chat.conversation.id, node_id, act)}
         elif act == "save":
@@ -274,6 +292,7 @@ class Pane(Face):
             for view in one.views(writing):
                 if view.finished is None:
                     yield self._coming(before, writing, view)
+            one.paces[writing.node_id] = tuple(writing.pace)
         yield self._page(values, one, request) | self._rest(self._busy(values, one, request))
 
     def _refused(self, values: Values, one: Open, request: gr.Request, error: EngineError, text: str) -> Update:

@@ -43,11 +43,13 @@ class Composer:
     search: gr.Textbox
     focus: gr.State
     outbox: gr.Textbox
+    prompt: gr.Textbox | None = None
 
     @property
     def written(self) -> list[Any]:
         """What an answer may change."""
-        return [self.box, self.kept, self.send, self.stop, self.files, self.listed, self.name, self.focus, self.outbox]
+        said = [self.box, self.kept, self.send, self.stop, self.files, self.listed, self.name, self.focus, self.outbox]
+        return [*said, *([self.prompt] if self.prompt else [])]
 
     @property
     def read(self) -> set[Any]:

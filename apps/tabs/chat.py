@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.gradio_chat import head
+from apps.gradio_chat import head, library
 from apps.gradio_chat.acts import act_bar
 from apps.gradio_chat.desk import Desk
 from apps.gradio_chat.events import wire
@@ -45,10 +45,12 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
                 with gr.Column(min_width=300, visible=False) as beside:
                     right = _pane(ui, "right", bar)
             composer = _composer(ui, two, listed, name, search)
+            prompts = library.lay_out(ui)
             with gr.Accordion(ui.t("chat_trace.title"), open=False, elem_id="trace") as trace:
                 look = Look(ui, drawer(ui))
     panes = tuple(Pane(ui, bar, parts, composer, side) for parts, side in ((left, "left"), (right, "right")))
     desk = Desk(ui, panes, composer, take)
+    library.wire(panes[0], prompts)
     wire(blocks, panes, desk, look, trace, {"fold": fold, "new": new, "export": export, "take": take, "beside": beside})
     export.value = exports(ui)
 
@@ -102,6 +104,6 @@ def _composer(ui: Ui, two: gr.Checkbox, listed: gr.HTML, name: gr.Textbox, searc
                                  elem_id="attach")  # fmt: skip
         send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110, elem_id="send")
         stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible="hidden", elem_id="stop")
-    kept, outbox = (gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden") for _ in range(2))
+    kept, outbox, called = (gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden") for _ in range(3))
     return Composer(box, kept, send, stop, role, files, attach, target, two, listed, name, search,
-                    gr.State(("left", "", "", "")), outbox)  # fmt: skip
+                    gr.State(("left", "", "", "")), outbox, called)  # fmt: skip

@@ -20,9 +20,11 @@ def client(site: Site) -> Iterator[Client]:
     opened.close()
 
 
-def test_only_the_four_endpoints_are_public(client: Client) -> None:
+def test_only_the_named_endpoints_are_public(client: Client) -> None:
     found = client.view_api(return_format="dict", print_info=False)
-    assert sorted(found["named_endpoints"]) == ["/chat", "/count_tokens", "/models", "/render"]
+    plain = ["/chat", "/count_tokens", "/models", "/render"]
+    stored = ["/branch", "/continue", "/conversations", "/export", "/regenerate", "/trace"]
+    assert sorted(found["named_endpoints"]) == sorted(plain + stored)
     assert not found["unnamed_endpoints"]
 
 
