@@ -8,6 +8,7 @@ Knows no rhyme.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ServerFailed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engine.runtime.client import LlamaServer
 
 PIECE = 64  # tokens a request: between two of them others get the slot
+POLL_S = 0.2
 
 
 def forced_nats(
@@ -31,18 +33,19 @@ def forced_nats(
         pass
     found: list[float | None] = [None] * first
     for start in range(first, len(tokens), PIECE):
-        found += _written(runtime, tokens[:start], tokens[start : start + PIECE], owner)
+        before, piece = tokens[:start], tokens[start : start + PIECE]
+        gate = runtime.gate
+        if gate is None:
+            found += _asked(runtime.server, before, piece, None)
+        else:
+            with gate.enter(before, owner=owner, interactive=False) as ticket:
+                while not ticket.ready.done():
+                    yield Progress(len(found), len(tokens))  # a chance to leave the queue
+                    wait([ticket.ready], timeout=POLL_S)
+                found += _asked(runtime.server, before, piece, ticket.ready.result())
+                ticket.leave(len(piece) - 1)
         yield Progress(len(found), len(tokens))
     yield found
-
-
-def _written(runtime: Runtime, before: Sequence[int], piece: Sequence[int], owner: str) -> list[float]:
-    if runtime.gate is None:
-        return _asked(runtime.server, before, piece, None)
-    with runtime.gate.enter(before, owner=owner, interactive=False) as ticket:
-        found = _asked(runtime.server, before, piece, ticket.ready.result())
-        ticket.leave(len(piece) - 1)
-    return found
 
 
 def _asked(server: LlamaServer, before: Sequence[int], piece: Sequence[int], slot: int | None) -> list[float]:
