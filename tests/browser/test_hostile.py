@@ -64,6 +64,8 @@ def press(tab: StreamlitTab, name: str) -> None:
 def test_an_answer_and_everything_that_shows_it_again(tab: StreamlitTab) -> None:
     answered(tab)
     assert "window.hit" in tab.text()  # shown, not swallowed
+    tab.page.get_by_text(tab.words.t("chat_log.title"), exact=True).click()
+    tab.page.get_by_text(tab.words.t("chat_log.help"), exact=True).wait_for()
     press(tab, "chat.trace")
     dialog = tab.page.get_by_role("dialog")
     for name in ("prompt", "tokens", "request", "response", "code"):
@@ -72,9 +74,6 @@ def test_an_answer_and_everything_that_shows_it_again(tab: StreamlitTab) -> None
             "visible=true"
         ).first.wait_for()
         harmless(tab)
-    tab.page.keyboard.press("Escape")
-    tab.page.get_by_text(tab.words.t("chat_log.title"), exact=True).click()
-    tab.page.get_by_text(tab.words.t("chat_log.help"), exact=True).wait_for()
 
 
 def test_a_title_a_file_and_a_system_prompt(tab: StreamlitTab) -> None:
