@@ -8,6 +8,7 @@ import sys
 NAMES = {
     "chat": "raw runtime, engine, /v1, Gradio and Streamlit on the same prompts at 1, 4 and 16 users",
     "class": "30 people paste one rhyme, 8 paste different ones, while somebody says hi; with and without admission",
+    "comptine": "a sweep of the rhyme against the same sweep with one slot and nothing kept between cells",
     "heavy": "chat speed while a heavy job runs beside it",
     "pages": "a conversation of 500 messages: run at the server, drawn in Chromium, memory of an open one",
     "server": "16 users against llama_cpp.server on the same file",
@@ -18,7 +19,9 @@ NAMES = {
 def main() -> int:
     """Exit code of the chosen measurement."""
     if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
-        print("usage: python -m bench NAME [--help]\n" + "\n".join(f"  {name:8}{what}" for name, what in NAMES.items()))
+        print(
+            "usage: python -m bench NAME [--help]\n" + "\n".join(f"  {name:10}{what}" for name, what in NAMES.items())
+        )
         return 2
     name = sys.argv.pop(1)
     code = importlib.import_module(f"bench.bench_{name}").main()
