@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.documents import read as read_document
     from engine.engine import Engine, Model
     from engine.generation import Generation
+    from engine.output import Output as Form
     from engine.prompts import Prompt, Prompts
     from engine.prompts import samples as prompt_samples
     from engine.settings import Settings
@@ -49,6 +50,7 @@ __all__ = [
     "EngineError",
     "Event",
     "Finished",
+    "Form",
     "Generation",
     "Message",
     "Model",
@@ -84,6 +86,7 @@ _LATER = {
     "Conversation": "engine.conversation",
     "Document": "engine.documents",
     "Engine": "engine.engine",
+    "Form": "engine.output:Output",
     "Generation": "engine.generation",
     "Model": "engine.engine",
     "Prompt": "engine.prompts",

@@ -44,9 +44,11 @@ def test_imports_the_engine_only(path: Path) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("ATELIER_THREADS", "1")  # two threads of llama.cpp wait for each other beside other tests
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = read(path)
     # "python3" is the kernel of the interpreter that runs the tests, unless the machine's owner made one of that name
