@@ -13,6 +13,10 @@ from tests.gradio.conftest import Site
 
 pytestmark = pytest.mark.browser
 
+HOSTILE = (
+    "<script>window.hit = 1</script><img src=http://example.invalid/a onerror=window.hit=1> "
+    "[click](javascript:window.hit=1) ![picture](http://example.invalid/b) <iframe src=http://example.invalid/c>"
+)
 BOX = "#question textarea"
 WORDS = {"fr": ("Envoyer", "Arrêter", "Réponse arrêtée"), "en": ("Send", "Stop", "Answer stopped")}
 
@@ -71,7 +75,7 @@ def test_a_question_is_answered_while_it_comes(site: Site, tab: Tab, lang: str) 
     tab.button(send).wait_for()
     assert tab.history().count("drop") == 60
     assert "tok/s" in tab.history() and page.input_value(BOX) == ""
-    assert page.locator("#gauge [role=img]").get_attribute("aria-label")
+    assert page.locator("#gauge [role=img]").first.get_attribute("aria-label")
     assert tab.hosts == {urlsplit(site.address).netloc}  # nothing phones home, fonts included
 
 
@@ -162,8 +166,20 @@ def test_what_the_model_read_is_one_click_away(site: Site, tab: Tab) -> None:
     page = tab.open(site.language("en"))
     tab.say("hello model")
     page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
-    page.get_by_role("button", name="What the model has read").click()
-    page.wait_for_function("[...document.querySelectorAll('textarea')].some(box => box.value.includes('user: hello'))")
+    page.locator("#trace > button").click()
+    page.wait_for_function("document.querySelector('#exact-prompt')?.innerText.includes('user: hello')")
+
+
+def test_a_hostile_answer_runs_and_fetches_nothing(site: Site, tab: Tab) -> None:
+    page = tab.open(site.language("en"))
+    tab.say(HOSTILE)
+    page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
+    inside = page.locator("#history, #conversations, #alert, #acts-left")
+    assert page.evaluate("window.hit") is None
+    for bad in ("[src*='example.invalid']", "[href*='example.invalid']", "[href^='javascript']", "script", "iframe"):
+        assert inside.locator(bad).count() == 0, bad
+    assert "window.hit" in tab.history()  # shown, not swallowed
+    assert tab.hosts == {urlsplit(site.address).netloc}
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (390, 844)])
