@@ -77,7 +77,7 @@ def application(folder: Path, *options: str, **environment: str) -> Iterator[tup
         process.wait(30)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> float:
+def wait_for(url: str, process: subprocess.Popen[bytes] | psutil.Process, seconds: float = 120) -> float:
     """Seconds until the address answers with 200."""
     started = time.perf_counter()
     while time.perf_counter() - started < seconds:
@@ -85,8 +85,8 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -
         with waiting, urllib.request.urlopen(url, timeout=5) as answer:
             if answer.status == 200:
                 return time.perf_counter() - started
-        if process.poll() is not None:
-            raise RuntimeError(f"the application ended with {process.returncode}")
+        if not psutil.pid_exists(process.pid) or (isinstance(process, subprocess.Popen) and process.poll() is not None):
+            raise RuntimeError("the application has ended")
         time.sleep(0.02)
     raise TimeoutError(url)
 
