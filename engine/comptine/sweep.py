@@ -120,28 +120,44 @@ class SweepRun:
 
     def _results(self, left: list[Cell], models: Mapping[str | None, Model]) -> Generator[CellResult, None, None]:
         """Results as they come. When the consumer goes away, what runs is cancelled."""
-        from joblib import Parallel, delayed, parallel_config
-
         workers = 1 if self._strict else self._workers or max(map(self._slots, models.values()), default=1)
-        with ExitStack() as stack:
-            if self._backend == "ray":
-                _register_ray()
-                stack.enter_context(parallel_config(backend="ray", n_jobs=workers))
-                jobs = (delayed(remote_cell)(self._away(cell, models[cell.model])) for cell in self._wanted(left))
-            else:
-                stack.enter_context(parallel_config(backend="threading", n_jobs=workers))
-                jobs = (delayed(self._one)(cell, models[cell.model]) for cell in self._wanted(left))
-            parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
-            finished = False
-            try:
-                for told in parallel(jobs):
-                    result = self._take(told) if self._backend == "ray" else told
-                    if result is not None:
-                        yield result
-                finished = True
-            finally:
-                if not finished:
-                    self.cancel()
+        told = self._away_in_waves if self._backend == "ray" else self._in_threads
+        finished = False
+        try:
+            for result in told(left, models, workers):
+                if result is not None:
+                    yield result
+            finished = True
+        finally:
+            if not finished:
+                self.cancel()
+
+    def _in_threads(
+        self, left: list[Cell], models: Mapping[str | None, Model], workers: int
+    ) -> Iterator[CellResult | None]:
+        from joblib import Parallel, delayed
+
+        parallel = Parallel(
+            workers, backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch=workers
+        )
+        yield from parallel(delayed(self._one)(cell, models[cell.model]) for cell in self._wanted(left))
+
+    def _away_in_waves(
+        self, left: list[Cell], models: Mapping[str | None, Model], workers: int
+    ) -> Iterator[CellResult | None]:
+        """Ray's joblib backend gives results only when all are there: so as many at once as there are workers, and
+        each wave is kept before the next.
+        """
+        from joblib import Parallel, delayed
+
+        _register_ray()
+        orders = [self._away(cell, models[cell.model]) for cell in left]
+        for start in range(0, len(orders), workers):
+            if self.cancelled:
+                return
+            parallel = Parallel(workers, backend="ray", batch_size=1)
+            wave = parallel(delayed(remote_cell)(order) for order in orders[start : start + workers])
+            yield from [self._take(told) for told in wave]
 
     def _wanted(self, left: list[Cell]) -> Iterator[Cell]:
         """The cells, one after another, until it is cancelled."""

@@ -222,6 +222,17 @@ def test_ray_is_for_endpoints(engine: Engine) -> None:
             list(SweepRun(engine, SMALL, backend="ray"))
 
 
+def test_a_local_ray_cluster_takes_the_cells(engine: Engine, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=1, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
+    try:
+        file = SweepFile(tmp_path / "s.jsonl")
+        steps = list(SweepRun(engine, SMALL, file, workers=2, backend="ray"))
+    finally:
+        ray.shutdown()
+    assert [step.done for step in steps] == [1, 2, 3, 4, 5, 6] and len(file.read().results) == 6
+
+
 def test_cancel_from_another_thread_ends_it_soon(tmp_path: Path) -> None:
     opened = SlowEngine(Settings(home=tmp_path / "home", model="echo"))
     opened.delay = 0.5
