@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from apps import gradio_api, gradio_chats_api, gradio_kit, host
 from apps.gradio_chat.opened import Opened
+from apps.gradio_comptine import api as comptine_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
@@ -69,7 +70,7 @@ def _in_loop(make: Callable[[], T]) -> T:
 
 def _built(ui: Ui) -> gr.Blocks:
     with gr.Blocks(title=ui.t("app.name"), analytics_enabled=False, fill_width=True) as blocks:
-        for endpoints in (gradio_api, gradio_chats_api):  # first, else a handler of that name takes it
+        for endpoints in (gradio_api, gradio_chats_api, comptine_api):  # first, else a handler of that name takes it
             endpoints.add(ui)
         bar = gradio_kit.sidebar(ui, blocks)
         tabs = {}

@@ -24,7 +24,8 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     found = client.view_api(return_format="dict", print_info=False)
     plain = ["/chat", "/count_tokens", "/models", "/render"]
     stored = ["/branch", "/continue", "/conversations", "/export", "/regenerate", "/trace"]
-    assert sorted(found["named_endpoints"]) == sorted(plain + stored)
+    rhyme = ["/comptine_run", "/comptine_sweep", "/comptine_tokens"]
+    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme)
     assert not found["unnamed_endpoints"]
 
 
