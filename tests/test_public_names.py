@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import engine
+from engine import comptine
 
 
 def test_all_is_sorted_and_everything_in_it_exists() -> None:
@@ -18,3 +20,10 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"pydantic", "sqlalchemy", "httpx", "numpy", "langchain_core", "xllamacpp", "llama_cpp", "tiktoken"}
     assert not heavy & set(loaded)
+
+
+def test_the_rhymes_names_are_sorted_and_none_is_hidden_by_a_module() -> None:
+    assert comptine.__all__ == sorted(
+        comptine.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    assert not [name for name in names if isinstance(getattr(comptine, name), ModuleType)]

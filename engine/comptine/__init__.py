@@ -1,1 +1,103 @@
-"""The context-window experiment of the course sheet: a numbered rhyme grows until the model loses it."""
+"""The context-window experiment of the course sheet: a numbered rhyme grows until the model loses it.
+
+Its public names, each imported at first use. Knows no interface.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.comptine.behaviours import BEHAVIOURS
+    from engine.comptine.cell import Cell, CellResult
+    from engine.comptine.chart_data import to_csv
+    from engine.comptine.charts import accuracy, first_token, heat_map, strips, survival, to_png, to_svg, token_counts
+    from engine.comptine.ends import ends as window_ends
+    from engine.comptine.grid import Sweep
+    from engine.comptine.guided import steps
+    from engine.comptine.perplexity import perplexity as surprise
+    from engine.comptine.question import Prompt, Question, prompt
+    from engine.comptine.rhyme import Rhyme
+    from engine.comptine.rhyme import rhyme as make_rhyme
+    from engine.comptine.runfile import open_engine, record, replay
+    from engine.comptine.running import CellRun, prepare, run
+    from engine.comptine.score import Score, marks
+    from engine.comptine.score import score as score_answer
+    from engine.comptine.summary import compare
+    from engine.comptine.summary import summary as summarize
+    from engine.comptine.sweep import SweepRun
+    from engine.comptine.sweepfile import SweepFile
+    from engine.comptine.tokens import Tokens, count
+
+__all__ = [
+    "BEHAVIOURS",
+    "Cell",
+    "CellResult",
+    "CellRun",
+    "Prompt",
+    "Question",
+    "Rhyme",
+    "Score",
+    "Sweep",
+    "SweepFile",
+    "SweepRun",
+    "Tokens",
+    "accuracy",
+    "compare",
+    "count",
+    "first_token",
+    "heat_map",
+    "make_rhyme",
+    "marks",
+    "open_engine",
+    "prepare",
+    "prompt",
+    "record",
+    "replay",
+    "run",
+    "score_answer",
+    "steps",
+    "strips",
+    "summarize",
+    "surprise",
+    "survival",
+    "to_csv",
+    "to_png",
+    "to_svg",
+    "token_counts",
+    "window_ends",
+]
+
+# `rhyme`, `score`, `ends` and `perplexity` are the names of modules, so their functions go by longer ones.
+_NAMES = {
+    "behaviours": "BEHAVIOURS",
+    "cell": "Cell CellResult",
+    "chart_data": "to_csv",
+    "charts": "accuracy first_token heat_map strips survival to_png to_svg token_counts",
+    "ends": "window_ends:ends",
+    "grid": "Sweep",
+    "guided": "steps",
+    "perplexity": "surprise:perplexity",
+    "question": "Prompt Question prompt",
+    "rhyme": "Rhyme make_rhyme:rhyme",
+    "runfile": "open_engine record replay",
+    "running": "CellRun prepare run",
+    "score": "Score marks score_answer:score",
+    "summary": "compare summarize:summary",
+    "sweep": "SweepRun",
+    "sweepfile": "SweepFile",
+    "tokens": "Tokens count",
+}
+_LATER = {
+    name.partition(":")[0]: (module, name.partition(":")[2] or name)
+    for module, names in _NAMES.items()
+    for name in names.split()
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(name)
+    module, own = _LATER[name]
+    return getattr(import_module(f"engine.comptine.{module}"), own)
