@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.chats import Chats, fold, merge
 from engine.conversation import Attachment, ChatSettings, Conversation, Node, new_id
-from engine.errors import BadInput, NotFound
+from engine.errors import BadInput, NotFound, StoreFailed
 from engine.people import People
 from engine.store import Store
 from tests.databases import KINDS, fresh_store
@@ -62,13 +62,35 @@ def test_only_the_owner_finds_it(store: Store, chats: Chats) -> None:
     anne = People(store).join("Anne", "student").id
     tree = stored(chats, node("q"))
     assert chats.lines(anne) == ()
-    acts = [chats.get, chats.revision, chats.delete, chats.pin, chats.draft]
+    acts = [chats.get, chats.revision, chats.delete, chats.pin, chats.draft, lambda *who: chats.rename(*who, "mine")]
     for act in acts:
         with pytest.raises(NotFound):
             act(anne, tree.id)
-    with pytest.raises(NotFound):
-        chats.save(anne, tree, tree)
+    for base in (tree, None):
+        with pytest.raises(NotFound):
+            chats.save(anne, tree.edit("q", "mine"), base)
     chats.journal(anne, tree.id, "q", "mine")
+    chats.keep_draft(anne, tree.id, "mine")
+    assert chats.get("local", tree.id) == tree and chats.draft("local", tree.id) is None
+
+
+@pytest.mark.parametrize("nodes", [{}, {"q": node("q", content="mine")}, {"w": node("w", content="mine")}])
+def test_a_new_conversation_under_an_id_that_somebody_has_changes_nothing(
+    store: Store, chats: Chats, nodes: dict[str, Node]
+) -> None:
+    anne = People(store).join("Anne", "student").id
+    tree = stored(chats, node("q", state="writing", role="assistant"))
+    chats.keep_draft("local", tree.id, "draft")
+    guessed = Conversation(tree.id, "mine", nodes, next(iter(nodes), None))
+    with pytest.raises(StoreFailed) as refused:
+        chats.save(anne, guessed)
+    assert refused.value.details["reason"] == "conflict"
+    chats.journal(anne, tree.id, "q", "mine")
+    assert chats.get("local", tree.id) == tree and chats.draft("local", tree.id) == "draft"
+    assert chats.lines(anne) == ()
+    copied = chats.adopt(anne, tree)  # what somebody exported and sent: one's own copy
+    chats.save(anne, copied.delete("q"), copied)
+    chats.delete(anne, copied.id)
     assert chats.get("local", tree.id) == tree
 
 

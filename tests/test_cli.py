@@ -413,3 +413,12 @@ def test_complete_with_the_real_model(run: Run) -> None:
     assert (code, err) == (0, "")
     assert (found["prompt"], found["outcome"]) == (prompt, "max_tokens")
     assert (found["usage"]["prompt_tokens"], found["usage"]["completion_tokens"]) == (7, 8)
+
+
+@pytest.mark.parametrize(("terminal", "seen"), [(True, "a␛]0;x␇\nb\n"), (False, "a\x1b]0;x\x07\nb\n")])
+def test_a_model_gives_the_terminal_no_orders(terminal: bool, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["chat", "a\x1b]0;x\x07\nb", *ECHO]) == 0
+    assert stream.getvalue() == seen

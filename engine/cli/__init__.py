@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
 from engine.cli import chat, chats, complete, comptine, log, models, tokens, trace
-from engine.cli.output import Output
+from engine.cli.output import Output, harmless
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
 
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with Output(arguments.output, as_json=arguments.json) as out:
                 code = VERBS[arguments.verb].run(arguments, out)
         except EngineError as error:
-            sys.stderr.write(f"{error.code}: {sentence(error)}\n")
+            sys.stderr.write(harmless(f"{error.code}: {sentence(error)}\n"))
             code = error.exit_code
         except KeyboardInterrupt:
             code = INTERRUPTED

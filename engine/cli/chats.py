@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.asking import file_bytes
-from engine.cli.output import Output
+from engine.cli.output import Output, harmless
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def _list(chats: Chats, search: str, out: Output) -> None:
     if out.as_json:
         return out.json([vars(line) for line in lines])
     for line in lines:
-        out.line(f"{line.id}  {'*' if line.pinned else ' '} {line.messages:4}  {line.title}")
+        out.line(
+            f"{line.id}  {'*' if line.pinned else ' '} {line.messages:4}  {harmless(' '.join(line.title.split()))}"
+        )
 
 
 def _import(chats: Chats, name: str, out: Output) -> None:

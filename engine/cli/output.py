@@ -11,6 +11,15 @@ from typing import Any, TextIO
 
 from engine.errors import BadFile
 
+# A model, a title or a server's sentence may hold orders to the terminal: title, clipboard, what is on the screen
+_ORDERS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"}
+_ORDERS |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+
+def harmless(text: str) -> str:
+    """The text with a picture in place of each control character, but for tabs and line ends."""
+    return text.translate(_ORDERS)
+
 
 class Output:
     """The one place that verbs write to; `as_json` says what is wanted. Raises BadFile where a file cannot be written.
@@ -34,9 +43,9 @@ class Output:
             sys.stdout.flush()
 
     def text(self, text: str) -> None:
-        """Write the text as it is, and at once."""
+        """Write the text at once, as it is; on a terminal without orders to it."""
         stream = self._stream
-        stream.write(text)
+        stream.write(harmless(text) if self._file is None and stream.isatty() else text)
         stream.flush()
 
     def line(self, text: str = "") -> None:

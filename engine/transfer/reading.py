@@ -5,6 +5,7 @@ Knows no format.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
@@ -23,6 +24,12 @@ CONTENT = "content"
 # Ids are kept, so that a second import is recognizable; PostgreSQL takes no zero bytes, and nobody needs spaces
 Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 Seconds = Annotated[float, Field(ge=0, le=1e13, allow_inf_nan=False)]
+
+# Programs that cut a text by its UTF-16 write half a character; a whole one, or another escape, is the first group
+_HALVES = re.compile(
+    r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])|\\[^u])"
+    r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 
 Checked = TypeVar("Checked")
 
@@ -51,10 +58,15 @@ def text_of(data: bytes, filename: str) -> str:
 
 
 def json_of(text: str, filename: str) -> Any:
-    """The JSON value. Raises BadFile where it is none, or nested deeper than anybody needs."""
+    """The JSON value, with � for half a character. Raises BadFile where it is none, or nested deeper than anybody
+    needs.
+    """
     try:
         return from_json(text)
     except ValueError as error:
+        mended = _HALVES.sub(lambda found: found[1] or r"\ufffd", text)
+        if mended != text:
+            return json_of(mended, filename)
         raise bad(filename, f"not JSON: {error}") from error
 
 

@@ -186,6 +186,18 @@ def test_half_a_character_does_not_spoil_the_file() -> None:
     assert shown(again) == [("user", "a?b")]
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        (rb"a\ud83d", "a\ufffd"), (rb"\uDE00 b", "\ufffd b"), (rb"\ud83d\ude00\ud83d", "\U0001f600\ufffd"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"), (rb"\ud83d\u0041", "\ufffdA"),
+    ],
+)  # fmt: skip
+def test_half_a_character_in_another_programs_export(told: bytes, read: str) -> None:
+    (found,) = import_any(b'{"messages": [{"role": "user", "content": "' + told + b'"}]}', "x.json")
+    assert shown(found) == [("user", read)]
+
+
 # --- hostile files
 
 
