@@ -76,7 +76,7 @@ def _built(ui: Ui) -> gr.Blocks:
         tabs = {}
         with gr.Tabs():
             for section in SECTIONS:
-                if section.class_only and not ui.options.class_mode:
+                if section.key not in TABS or (section.class_only and not ui.options.class_mode):
                     continue
                 with gr.Tab(ui.t(f"section.{section.key}"), id=section.key, visible=not section.class_only) as tab:
                     gradio_kit.header(ui, section)

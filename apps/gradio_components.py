@@ -1,4 +1,4 @@
-"""The token strips as Gradio components. Knows Gradio, and nothing of conversations."""
+"""The token strips and the verse strip as Gradio components. Knows Gradio, and nothing of conversations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.ui import strips
+from apps.ui import strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -41,6 +41,13 @@ def scored_strip(**options: Any) -> gr.HTML:
     return _html("scoredStrip", options)
 
 
+def verse_strip(**options: Any) -> gr.HTML:
+    """The verses of an answer; its value is what `apps.ui.verses.strip_data` gives, or None. With more of them it
+    changes what is new.
+    """
+    return _html("verseStrip", options, verses.style(), verses.script())
+
+
 def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:
     """What a token strip shows; None, which empties it, for no pieces."""
     return strips.token_data(pieces, words) if pieces else None
@@ -56,6 +63,7 @@ def choice_of(event: gr.EventData, scored: Sequence[Scored]) -> Choice | None:
     return strips.choice_of(event._data, scored)
 
 
-def _html(function: str, options: dict[str, Any]) -> gr.HTML:
-    mount = _MOUNT.format(style=json.dumps(strips.style()), script=strips.script(), function=function)
+def _html(function: str, options: dict[str, Any], style: str = "", script: str = "") -> gr.HTML:
+    look, code = style or strips.style(), script or strips.script()
+    mount = _MOUNT.format(style=json.dumps(look), script=code, function=function)
     return gr.HTML(html_template=_TEMPLATE, js_on_load=mount, apply_default_css=False, **options)

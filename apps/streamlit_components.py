@@ -1,14 +1,14 @@
-"""The token strips as Streamlit components. Knows Streamlit, and nothing of conversations."""
+"""The token strips and the verse strip as Streamlit components. Knows Streamlit, and nothing of conversations."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from apps.ui import strips
+from apps.ui import strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -21,6 +21,14 @@ _SCORED = """
 export default ({ data, parentElement, setTriggerValue }) =>
   scoredStrip(parentElement.querySelector(".strips"), data, (choice) => setTriggerValue("chosen", choice));
 """
+_VERSES = """
+export default ({ data, parentElement }) => verseStrip(parentElement.querySelector(".strips"), data);
+"""
+
+
+def verse_strip(data: Mapping[str, Any], key: str) -> None:
+    """The verses of an answer (`apps.ui.verses.strip_data`); drawn again with more of them, it changes what is new."""
+    _verses()(data=dict(data), key=key)
 
 
 def token_strip(pieces: Sequence[Piece], words: Words, key: str) -> None:
@@ -53,6 +61,12 @@ def chosen(key: str, scored: Sequence[Scored]) -> Choice | None:
 @functools.cache
 def _component(name: str, mount: str) -> Any:
     return st.components.v2.component(name, html=_ROOT, css=strips.style(), js=strips.script() + mount)
+
+
+@functools.cache
+def _verses() -> Any:
+    script = verses.script() + _VERSES
+    return st.components.v2.component("atelier_verses", html=_ROOT, css=verses.style(), js=script)
 
 
 def _nothing() -> None:
