@@ -15,13 +15,18 @@ from engine.errors import AccessDenied
 
 ROOT = Path(__file__).parents[1]
 ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would be fetched from a font server
-# Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA.
+# Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA;
+# buttons in a container whose key ends in "icons" have their names read aloud only.
 STYLE = """<style>
 .stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
 [data-testid=stBottomBlockContainer]{padding-top:.5rem;padding-bottom:1rem}
 .stChatMessage{padding:.5rem .75rem}
 .stChatMessage [data-testid=stVerticalBlock]{gap:.4rem}
 .stMarkdown table{display:block;max-width:100%;overflow-x:auto}
+[class*="-icons"] button:has([data-testid=stIconMaterial]) [data-testid=stMarkdownContainer]
+{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+[class*="st-key-chat"][class*="-take-"] button{min-height:1.5rem;padding:0;opacity:.8}
+[class*="st-key-chat"][class*="-take-"] p{font-size:.8rem}
 [data-testid=stCaptionContainer]{color:var(--st-text-color);opacity:.8}
 </style>"""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from apps.ui.i18n import LANGUAGES
 from engine.catalog import ModelCard
 from engine.errors import EngineError
 from engine.native import native_state
-from engine.params import PARAMS
+from engine.params import PARAMS, Group
 from engine.support import unsupported
 
 POLLED = {"loading": 1.0, "failed": 2.0}  # seconds between two looks at a state that ends without this page's doing
 CLASS_EVERY_S = 10.0
 HERE_S = 300.0  # a person seen within that time is here
+PARAMETERS = "sidebar.parameters"
 KEPT = ("lang", "seeded")
 
 
@@ -138,19 +139,35 @@ def _elapsed(state: str, elapsed: str) -> dict[str, str]:
 
 
 def _parameters(ui: Ui) -> None:
+    """Made only when it is open: thirty controls cost a browser more than a conversation."""
     rows = controls(ui.lang, unsupported=_refused(ui))
-    with st.expander(ui.t("sidebar.parameters"), icon=":material/tune:"):
+    with st.expander(ui.t("sidebar.parameters"), icon=":material/tune:", on_change="rerun", key=PARAMETERS) as box:
+        if not box.open:
+            _keep(rows)
+            return
         for reason in dict.fromkeys(row.reason for row in rows if row.reason):
             st.caption(f":material/block: {reason}")
         for group in GROUPS:
-            inside = [row for row in rows if row.group == group]
-            if group == "basic":
-                _widgets(ui, inside)
-            elif inside:
-                with st.expander(ui.t(f"group.{group}")):
-                    _widgets(ui, inside)
+            _group(ui, group, [row for row in rows if row.group == group])
         st.button(ui.t("sidebar.reset_parameters"), help=ui.t("sidebar.reset_parameters_help"), type="tertiary",
                   icon=":material/restart_alt:", on_click=_reset_parameters, key="reset_parameters")  # fmt: skip
+
+
+def _group(ui: Ui, group: Group, rows: list[Control]) -> None:
+    if group == "basic":
+        _widgets(ui, rows)
+    elif rows:
+        with st.expander(ui.t(f"group.{group}"), on_change="rerun", key=f"{PARAMETERS}.{group}") as box:
+            if box.open:
+                _widgets(ui, rows)
+            else:
+                _keep(rows)
+
+
+def _keep(rows: Iterable[Control]) -> None:
+    """Hold on to the values of controls that are not drawn, which Streamlit would forget."""
+    for row in rows:
+        st.session_state[row.name] = st.session_state[row.name]
 
 
 def _refused(ui: Ui) -> Mapping[str, str]:

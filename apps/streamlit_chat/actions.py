@@ -1,9 +1,10 @@
-"""What can be done with a message: regenerate, continue, branch, edit, delete, look. Buttons under the message in hand,
-a menu at the others.
+"""What can be done with a message: regenerate, continue, branch, edit, delete. Buttons under the message in hand; each
+of the others has only one, which takes it in hand: thirty menus cost a browser more than thirty messages.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import streamlit as st
@@ -19,48 +20,40 @@ ICONS: Mapping[str, str] = {
     "edit": ":material/edit:",
     "delete": ":material/delete:",
     "copy": ":material/content_copy:",
-    "trace": ":material/visibility:",
-    "code": ":material/terminal:",
 }
-LOOKS = ("trace", "code")
-IN_SIGHT = ("regenerate", "answer", "continue", "branch", "edit", "delete")
 
 
-def possible(pane: Pane, node: Node) -> tuple[str, ...]:
+def possible(node: Node) -> tuple[str, ...]:
     """What can be done with this message, in order."""
     asked = ("regenerate", "continue") if node.role == "assistant" else ("answer",)
-    looks = LOOKS if node.role == "assistant" and node.model else ()
-    return (*asked, "branch", "edit", "delete", "copy", *looks)
+    return (*asked, "branch", "edit", "delete", "copy")
 
 
 def toolbar(pane: Pane, node: Node) -> None:
-    """The actions of the message in hand, each with what it does; the rarer ones in a menu."""
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key(f"bar.{node.id}")):
+    """The actions of the message in hand, each with what it does."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key(f"icons.{node.id}")):
         switcher(pane, node)
-        names = possible(pane, node)
-        for name in (name for name in names if name in IN_SIGHT):
+        for name in possible(node):
+            label = pane.ui.t(f"chat_act.{name}")
             st.button(
-                ICONS[name], help=f"**{pane.ui.t(_label(name))}.** {pane.ui.t(f'chat_act.{name}_help')}",
-                type="tertiary", on_click=perform, args=(pane, node.id, name), key=pane.key(f"{name}.{node.id}"),
+                label, icon=ICONS[name], help=f"**{label}.** {pane.ui.t(f'chat_act.{name}_help')}", type="tertiary",
+                on_click=perform, args=(pane, node.id, name), key=pane.key(f"{name}.{node.id}"),
             )  # fmt: skip
-        menu(pane, node, tuple(name for name in names if name not in IN_SIGHT and name not in LOOKS))
 
 
-def menu(pane: Pane, node: Node, names: tuple[str, ...] | None = None) -> None:
-    """The same actions as a menu, which costs nothing while it is closed."""
-    offered = possible(pane, node) if names is None else names
-    if not offered:
-        return
-    key = pane.key(f"menu.{node.id}")
-    st.menu_button(
-        "⋯", offered, type="tertiary", help=pane.ui.t("chat_act.more"), key=key,
-        format_func=lambda name: f"{ICONS[name]} {pane.ui.t(_label(name))}",
-        on_click=_chosen, args=(pane, node.id, key),
+def taking(pane: Pane, node: Node, told: str) -> None:
+    """The line of a message that is not in hand; a click takes it in hand."""
+    parts = (pane.ui.t("chat_act.take"), told)
+    take = functools.partial(
+        st.button, " · ".join(part for part in parts if part), type="tertiary", on_click=pane.take, args=(node.id,),
+        key=pane.key(f"take.{node.id}"),
     )  # fmt: skip
-
-
-def _label(name: str) -> str:
-    return f"chat.{name}" if name in LOOKS else f"chat_act.{name}"
+    if len(pane.conversation.siblings(node.id)) < 2:
+        take()
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key(f"icons.{node.id}")):
+        switcher(pane, node)
+        take()
 
 
 def switcher(pane: Pane, node: Node) -> None:
@@ -70,11 +63,12 @@ def switcher(pane: Pane, node: Node) -> None:
         return
     place = family.index(node.id)
     ui = pane.ui
-    for step, sign, name in ((-1, "‹", "previous"), (1, "›", "next")):
+    for step, sign, name in ((-1, "left", "previous"), (1, "right", "next")):
+        label = ui.t(f"chat_act.{name}")
         st.button(
-            sign, help=ui.t(f"chat_act.{name}"), type="tertiary", disabled=not 0 <= place + step < len(family),
-            on_click=_choose, args=(pane, family[(place + step) % len(family)]),
-            key=pane.key(f"{name}.{node.id}"),
+            label, icon=f":material/chevron_{sign}:", help=label, type="tertiary",
+            disabled=not 0 <= place + step < len(family), on_click=_choose,
+            args=(pane, family[(place + step) % len(family)]), key=pane.key(f"{name}.{node.id}"),
         )  # fmt: skip
         if step < 0:
             st.markdown(f"{place + 1}/{len(family)}", width="content")
@@ -84,11 +78,6 @@ def _choose(pane: Pane, node_id: str) -> None:
     pane.attempt(lambda: pane.chat.choose(node_id))
 
 
-def _chosen(pane: Pane, node_id: str, key: str) -> None:
-    if name := st.session_state.get(key):
-        perform(pane, node_id, name)
-
-
 def perform(pane: Pane, node_id: str, name: str) -> None:
     """Do it; what goes wrong is shown by the run that follows."""
     pane.attempt(lambda: _perform(pane, node_id, name))
@@ -96,9 +85,7 @@ def perform(pane: Pane, node_id: str, name: str) -> None:
 
 def _perform(pane: Pane, node_id: str, name: str) -> None:
     chat = pane.chat
-    if name in LOOKS:
-        pane.set("drawer", (node_id, "code" if name == "code" else "prompt"))
-    elif name == "edit":
+    if name == "edit":
         pane.set("editing", node_id)
     elif name in ("regenerate", "answer"):
         chat.regenerate(node_id, pane.choice())

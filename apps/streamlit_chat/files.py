@@ -120,7 +120,8 @@ def _kept(pane: Pane) -> None:
     files = pane.chat.draft_attachments
     if not files or pane.chat.writing is not None:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key=pane.key("files.icons")):
         st.caption(f":material/attach_file: {plain(', '.join(file.name for file in files))}", width="content")
-        st.button("✕", type="tertiary", help=pane.ui.t("chat_compose.detach"), key=pane.key("detach"),
+        label = pane.ui.t("chat_compose.detach")
+        st.button(label, icon=":material/close:", type="tertiary", help=label, key=pane.key("detach"),
                   on_click=partial(setattr, pane.chat, "draft_attachments", ()))  # fmt: skip

@@ -31,10 +31,13 @@ def gauge(pane: Pane) -> None:
 
 def _steps(pane: Pane) -> None:
     """Take back the last change, or make it again."""
-    for name, sign in (("undo", ":material/undo:"), ("redo", ":material/redo:")):
-        if getattr(pane.chat, f"can_{name}") and not pane.chat.writing:
-            st.button(sign, help=pane.ui.t(f"chat_act.{name}_help"), type="tertiary", key=pane.key(name),
-                      on_click=_step, args=(pane, name))  # fmt: skip
+    offered = [name for name in ("undo", "redo") if getattr(pane.chat, f"can_{name}") and not pane.chat.writing]
+    if not offered:
+        return
+    with st.container(horizontal=True, gap="small", width="content", key=pane.key("steps.icons")):
+        for name in offered:
+            st.button(pane.ui.t(f"chat_act.{name}"), icon=f":material/{name}:", help=pane.ui.t(f"chat_act.{name}_help"),
+                      type="tertiary", key=pane.key(name), on_click=_step, args=(pane, name))  # fmt: skip
 
 
 def _step(pane: Pane, name: str) -> None:

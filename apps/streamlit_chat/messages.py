@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from apps.streamlit_chat.actions import menu, switcher, toolbar
+from apps.streamlit_chat.actions import taking, toolbar
 from apps.streamlit_chat.footer import footer, line, notes
 from apps.streamlit_chat.pane import SHOWN, Pane
 from apps.streamlit_kit import plain
@@ -30,7 +30,7 @@ def messages(pane: Pane) -> DeltaGenerator | None:
     path, shown = pane.path(), pane.get("shown", SHOWN)
     _earlier(pane, len(path) - shown)
     gone = fates(pane.shown_plan(), pane.conversation)
-    place = None
+    place, held = None, pane.held()
     for node in path[-shown:]:
         live = pane.chat.writing is not None and pane.chat.writing.node_id == node.id
         with st.chat_message(node.role, avatar=AVATARS[node.role]):
@@ -39,7 +39,7 @@ def messages(pane: Pane) -> DeltaGenerator | None:
             elif pane.get("editing") == node.id:
                 _editor(pane, node)
             else:
-                _message(pane, node, gone.get(node.id), in_hand=node is path[-1])
+                _message(pane, node, gone.get(node.id), in_hand=node is held)
     if path and not pane.chat.writing and pane.conversation.children(path[-1].id):
         st.caption(f":material/call_split: {pane.ui.t('chat_act.here')}")
     return place
@@ -65,20 +65,13 @@ def _message(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> None:
         st.caption(f":material/attach_file: {told}{cut}")
         if file.kind == "image" and (picture := pixels(file.data_url)):
             st.image(picture, width=PICTURE)
+    _text(pane, node, fate)
+    notes(pane, node)
     if in_hand:
-        _text(pane, node, fate)
-        notes(pane, node)
         toolbar(pane, node)
         footer(pane, node)
-        return
-    with st.container(horizontal=True, gap="small", vertical_alignment="top"):
-        with st.container():
-            _text(pane, node, fate)
-            notes(pane, node)
-            if told := line(pane, node):
-                st.caption(told)
-        switcher(pane, node)
-        menu(pane, node)
+    else:
+        taking(pane, node, line(pane, node))
 
 
 def _text(pane: Pane, node: Node, fate: Fate | None) -> None:

@@ -88,7 +88,8 @@ class Pane:
 
     def leave(self) -> None:
         """Forget what belongs to the conversation that was open; an answer that comes is written to its end."""
-        for name in ("open", "shown", "editing", "plan", "failure", "drawer", "panel", "paces", "counted", "pending"):
+        for name in ("open", "shown", "editing", "plan", "failure", "drawer", "panel", "paces", "counted", "pending",
+                     "hand"):  # fmt: skip
             self.set(name, None)
 
     def write_address(self) -> None:
@@ -213,6 +214,17 @@ class Pane:
     def path(self) -> tuple[Node, ...]:
         """The messages on screen, from the first to the last."""
         return self.conversation.path()
+
+    def take(self, node_id: str) -> None:
+        """Have a message in hand, until there is another last one."""
+        self.set("hand", (self.conversation.leaf, node_id))
+
+    def held(self) -> Node | None:
+        """The message in hand: the one that was taken, else the last."""
+        path = self.path()
+        leaf, wanted = self.get("hand", (None, None))
+        taken = (node for node in path if node.id == wanted and leaf == self.conversation.leaf)
+        return next(taken, path[-1] if path else None)
 
 
 def panes(ui: Ui) -> tuple[Pane, ...]:

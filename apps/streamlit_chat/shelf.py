@@ -71,10 +71,13 @@ def _line(pane: Pane, line: ChatLine) -> None:
             pane.open(line.id)
             st.rerun()
         return
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="chat.current.icons"):
         st.markdown(f"{sign}**{short}**", width="stretch")
-        with st.popover("⋯", type="tertiary", help=ui.t("chat_act.more"), key="chat.current"):
-            _current(pane, line)
+        more = ui.t("chat_act.more")
+        with st.popover(more, icon=":material/more_horiz:", type="tertiary", help=more, on_change="rerun",
+                        key="chat.current") as box:  # fmt: skip
+            if box.open:
+                _current(pane, line)
 
 
 def _current(pane: Pane, line: ChatLine) -> None:

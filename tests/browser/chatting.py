@@ -131,11 +131,18 @@ class StreamlitChat(Chatting, StreamlitTab):
         self.page.locator(f"[class*='st-key-chat-{name}-'] button").locator("visible=true").last.click()
 
     def act_at(self, place: int, name: str) -> None:
+        self.take(place)
         message = self.page.get_by_test_id("stChatMessage").nth(place)
-        message.get_by_test_id("stMenuButtonButton").locator("visible=true").first.click()
-        self.page.get_by_role("menuitem", name=self.words.t(f"chat_act.{name}")).or_(
-            self.page.get_by_role("option", name=self.words.t(f"chat_act.{name}"))
-        ).first.click()
+        message.get_by_role("button", name=self.words.t(f"chat_act.{name}"), exact=True).click()
+
+    def take(self, place: int) -> None:
+        message = self.page.get_by_test_id("stChatMessage").nth(place)
+        message.locator("[class*='-take-'] button").click()
+        message.get_by_role("button", name=self.words.t("chat_act.edit"), exact=True).wait_for()
+
+    def turn(self, sign: str) -> None:
+        name = self.words.t("chat_act.previous" if sign == "‹" else "chat_act.next")
+        self.page.get_by_role("button", name=name, exact=True).locator("visible=true").first.click()
 
     def versions(self) -> list[str]:
         return re.findall(r"^\d+/\d+$", self.text(), re.MULTILINE)

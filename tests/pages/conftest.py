@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from apps import host
 from apps.options import Options
+from apps.streamlit_sidebar import PARAMETERS
+from apps.ui.controls import GROUPS
 from engine.backends.base import Backend, Control, Report, Request
 from engine.backends.echo import Echo
 from engine.conversation import Conversation
@@ -64,8 +66,16 @@ def engine(isolation: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EchoEng
 
 @pytest.fixture
 def app(engine: EchoEngine) -> AppTest:
-    """The application, not yet run, as an English browser opens it."""
-    return AppTest.from_file(str(ROOT / "apps" / "streamlit_app.py"), default_timeout=30)
+    """The application, not yet run, as an English browser opens it; all parameters unfolded."""
+    made = AppTest.from_file(str(ROOT / "apps" / "streamlit_app.py"), default_timeout=30)
+    unfold(made, True)
+    return made
+
+
+def unfold(app: AppTest, wanted: bool) -> None:
+    """Open or close the parameters of the left column."""
+    for name in (PARAMETERS, *(f"{PARAMETERS}.{group}" for group in GROUPS)):
+        app.session_state[name] = wanted
 
 
 @pytest.fixture

@@ -33,10 +33,26 @@ def test_the_last_30_are_drawn_and_earlier_fetches_more(long: AppTest) -> None:
     assert "440" in long.button(key="chat.earlier").label
 
 
+def acts(app: AppTest, message: int) -> set[str]:
+    """What can be done with that message on the page."""
+    found = (button.key.split(".") for button in app.chat_message[message].button if button.key)
+    return {parts[1] for parts in found}
+
+
 def test_actions_stand_at_the_message_in_hand_only(long: AppTest) -> None:
-    acts = [button.key.split(".")[1] for button in long.button if (button.key or "").count(".") == 2]
-    for name in ("regenerate", "continue", "branch", "edit", "delete"):
-        assert acts.count(name) == 1
+    assert acts(long, -1) == {"regenerate", "continue", "branch", "edit", "delete", "copy"}
+    assert all(acts(long, message) == {"take"} for message in range(29))
+
+
+def test_another_message_is_taken_in_hand_until_another_one_is_the_last(long: AppTest) -> None:
+    assert long.chat_message[10].button[0].label.startswith("Actions · ")
+    long.chat_message[10].button[0].click().run()
+    assert acts(long, 10) == {"answer", "branch", "edit", "delete", "copy"} and acts(long, -1) == {"take"}
+    chat = long.session_state["chat.open"]
+    chat.delete(chat.conversation.path()[-1].id)
+    long.run()
+    assert not long.exception and acts(long, -1) >= {"answer"}
+    assert sum("take" not in acts(long, message) for message in range(30)) == 1
 
 
 def test_a_branch_at_an_earlier_message_shows_the_30_before_it(long: AppTest, engine: EchoEngine) -> None:

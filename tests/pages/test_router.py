@@ -9,7 +9,7 @@ from apps import host
 from apps.options import Options
 from engine.params import PARAMS
 from engine.people import Person
-from tests.pages.conftest import EchoEngine, conversation, said, texts
+from tests.pages.conftest import EchoEngine, conversation, said, texts, unfold
 
 
 def test_the_first_page_is_the_chat_in_the_browsers_language(app: AppTest) -> None:
@@ -34,15 +34,28 @@ def test_the_language_switch_changes_every_word(app: AppTest) -> None:
 
 def test_parameters_model_and_conversation_are_kept_from_page_to_page(app: AppTest) -> None:
     app.run()
-    app.slider(key="temperature").set_value(0.25).run()
+    app.number_input(key="max_tokens").set_value(99).run()
     app.number_input(key="seed").set_value(7).run()
     app.chat_input[0].set_value("hello").run()
     app.switch_page("../pages/models.py").run()
-    assert app.title[0].value == "Models" and app.slider(key="temperature").value == 0.25
-    assert app.query_params["temperature"] == "0.25" and app.query_params["seed"] == "7"
+    assert app.title[0].value == "Models" and app.number_input(key="max_tokens").value == 99
+    assert app.query_params["max_tokens"] == "99" and app.query_params["seed"] == "7"
     app.switch_page("../pages/chat.py").run()
-    assert app.slider(key="temperature").value == 0.25 and app.number_input(key="seed").value == 7
+    assert app.number_input(key="max_tokens").value == 99 and app.number_input(key="seed").value == 7
     assert said(app) == [("user", "hello"), ("assistant", "hello")]
+
+
+def test_parameters_are_drawn_when_they_are_unfolded_and_kept_when_they_are_not(app: AppTest) -> None:
+    app.run()
+    app.number_input(key="max_tokens").set_value(99).run()
+    unfold(app, False)
+    app.run().run()
+    assert not app.exception and "max_tokens" not in {field.key for field in app.number_input}
+    assert app.session_state["max_tokens"] == 99 and app.query_params["max_tokens"] == "99"
+    app.chat_input[0].set_value("hello").run()
+    unfold(app, True)
+    app.run()
+    assert app.number_input(key="max_tokens").value == 99
 
 
 def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) -> None:
@@ -51,10 +64,10 @@ def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) 
     app.chat_input[0].set_value("my private text").run()
     opened = {"chat": conversation(app).id}  # opaque, and nobody else's to open
     assert dict(app.query_params) == opened
-    app.slider(key="top_k").set_value(10).run()
-    assert dict(app.query_params) == {"top_k": "10"} | opened
+    app.number_input(key="max_tokens").set_value(10).run()
+    assert dict(app.query_params) == {"max_tokens": "10"} | opened
     app.button(key="reset_parameters").click().run()
-    assert dict(app.query_params) == opened and app.slider(key="top_k").value == 40
+    assert dict(app.query_params) == opened and app.number_input(key="max_tokens").value == 512
 
 
 def test_a_link_sets_model_parameters_language_and_fills_the_input(app: AppTest, engine: EchoEngine) -> None:
@@ -90,10 +103,10 @@ def test_a_student_sees_who_they_are_and_no_class_page(app: AppTest, in_class: P
 
 def test_reset_my_page_clears_mine(app: AppTest, in_class: Person) -> None:
     app.run()
-    app.slider(key="temperature").set_value(0.25).run()
+    app.number_input(key="max_tokens").set_value(99).run()
     app.chat_input[0].set_value("hello").run()
     app.button(key="reset_page").click().run()
-    assert not app.exception and app.slider(key="temperature").value == 0.7
+    assert not app.exception and app.session_state["max_tokens"] == 512
     assert said(app) == []
 
 
