@@ -235,8 +235,9 @@ class Conversation:
 
 
 def new_id() -> str:
-    """A random id for a message or a conversation."""
-    return secrets.token_urlsafe(12)
+    """A random id for a message or a conversation; a command line must not take it for a flag."""
+    made = secrets.token_urlsafe(12)
+    return made if made[0] != "-" else new_id()
 
 
 def title_of(text: str) -> str:

@@ -90,6 +90,8 @@ def schema_of(source: str) -> Any:
         raise _bad(error.msg, error.lineno, error.colno) from error
     except RecursionError as error:
         raise _bad(f"nested more than {MAX_DEPTH} levels deep") from error
+    except ValueError as error:  # thousands of digits
+        raise _bad(str(error)) from error
     if not isinstance(found, dict | bool):
         raise _bad("a schema is an object")
     return found
@@ -166,14 +168,30 @@ def faults(kind: str, source: str, answer: str) -> list[tuple[str, str]]:
         return [
             (str(place), "the answer ends too early" if place == len(answer) else f"{answer[place]!r} does not fit")
         ]
-    import jsonschema
-
     try:
-        value = json.loads(answer)
+        value = json.loads(answer, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         return [("$", f"no JSON: {error}")]
-    found = jsonschema.Draft202012Validator(schema_of(source)).iter_errors(value)
-    return [(error.json_path, error.message) for error, _ in zip(found, range(MAX_ERRORS), strict=False)]
+    except ValueError as error:  # thousands of digits
+        return [("$", f"not judged: {error}")]
+    return _schema_faults(source, value)
+
+
+def _schema_faults(source: str, value: Any) -> list[tuple[str, str]]:
+    import jsonschema
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+    from referencing.exceptions import Unresolvable
+
+    # With this registry a $ref to somewhere else is not fetched
+    found = jsonschema.Draft202012Validator(schema_of(source), registry=REGISTRY).iter_errors(value)
+    try:
+        return [(error.json_path, error.message) for error, _ in zip(found, range(MAX_ERRORS), strict=False)]
+    except Unresolvable as error:
+        return [("$", f"not judged: {error}")]
+
+
+def _no_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)
 
 
 def _bad(why: str, line: int | None = None, column: int | None = None) -> BadGrammar:

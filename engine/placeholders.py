@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Literal, NoReturn
@@ -33,8 +33,9 @@ TEXT_MAX = 60_000  # characters of a prompt
 VALUE_MAX = 2_000_000  # characters of one value, a file's text included
 VARIABLES_MAX = 100
 
-# Bounded, so that a text of nothing but "{{a|" is read in linear time.
-_PLACE = re.compile(r'\{\{\s*([^|{}\n"]{1,80})(?:\|((?:"(?:\\.|[^"\\])*"|[^"{}]){0,2000}))?\}\}')
+# Both bounded: a quote may hold the beginning of the next place, and a hostile text nothing but beginnings
+PLACE_MAX = 3_000  # characters of a variable with its description
+_PLACE = re.compile(r'\{\{\s*([^|{}\n"]{1,80})(?:\|((?:"(?:\\.|[^"\\])*+"|[^"{}])*+))?\}\}')
 _PROPERTY = re.compile(r':\s*([a-z_]+)\s*(?:=\s*("(?:\\.|[^"\\])*"|\[(?:"(?:\\.|[^"\\])*"|[^]"])*\]|[^:]*))?')
 
 
@@ -61,7 +62,7 @@ def variables(text: str) -> tuple[Variable, ...]:
     if len(text) > TEXT_MAX:
         raise BadInput(f"a prompt has at most {TEXT_MAX} characters", reason="too_long", limit=TEXT_MAX)
     found: dict[str, str | None] = {}
-    for name, description in ((match[1].strip(), match[2]) for match in _PLACE.finditer(text)):
+    for name, description in ((match[1].strip(), match[2]) for match in _places(text)):
         if name and name not in SYSTEM and found.get(name) is None:
             found[name] = description
     if len(found) > VARIABLES_MAX:
@@ -82,7 +83,11 @@ def fill(text: str, values: Mapping[str, Any], *, now: datetime, user: str = "",
             _refuse(name, "unknown")
     words = {name: _checked(variable, values.get(name)) for name, variable in asked.items()}
     words |= system_values(now, user, language)
-    return _PLACE.sub(lambda match: words.get(match[1].strip(), match[0]), text)
+    written, position = [], 0
+    for match in _places(text):
+        written += [text[position : match.start()], words.get(match[1].strip(), match[0])]
+        position = match.end()
+    return "".join([*written, text[position:]])
 
 
 def system_values(now: datetime, user: str, language: str) -> dict[str, str]:
@@ -97,6 +102,15 @@ def system_values(now: datetime, user: str, language: str) -> dict[str, str]:
         "USER_NAME": user,
         "USER_LANGUAGE": language,
     }
+
+
+def _places(text: str) -> Iterator[re.Match[str]]:
+    at = text.find("{{")
+    while at >= 0:
+        match = _PLACE.match(text, at, at + PLACE_MAX)
+        if match is not None:
+            yield match
+        at = text.find("{{", at + 1 if match is None else match.end())
 
 
 def _described(name: str, description: str | None) -> Variable:
@@ -196,7 +210,7 @@ def _number(name: str, value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         _refuse(name, "not_a_number")

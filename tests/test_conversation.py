@@ -229,3 +229,7 @@ def test_settings_are_undone_too() -> None:
     history.step(before, after)
     assert history.undo(after).settings.system == ""
     assert history.redo(before).settings.system == "x"
+
+
+def test_no_id_looks_like_a_flag() -> None:
+    assert not any(new_id().startswith("-") for _ in range(2000))

@@ -15,6 +15,7 @@ from engine.errors import BadGrammar, BadInput
 from engine.output import KINDS, Fault, Output, check_body, compile_source, faults, ready
 from engine.params import Params
 from engine.types import Message
+from tests.standins.openai_server import OpenAIStandIn
 
 READY = [(kind, name) for kind in KINDS if kind != "text" for name in ready(kind)]
 BOMB = 'root ::= (("a"?){1,40}){1,40}'
@@ -106,6 +107,36 @@ def test_a_regular_expression_that_never_ends_is_not_waited_for(monkeypatch: pyt
     slow = Output("json_schema", '{"type": "string", "pattern": "^(a+)+$"}')
     verdict = slow.verdict(json.dumps("a" * 40 + "b"))
     assert not verdict.ok and "time" in verdict.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "message"),
+    [
+        ({"type": "integer"}, "1" * 5000, "not judged"),
+        ({"type": "number"}, "NaN", "no JSON"),
+        ({"$ref": "#/nowhere"}, "3", "not judged"),
+        ({"$ref": "file:///etc/hostname"}, "3", "not judged"),
+        ({"type": "number", "$ref": "https://json-schema.org/draft/2020-12/schema"}, "3", "not of type"),
+    ],
+)
+def test_answers_and_schemas_that_judges_stumble_over(schema: Any, answer: str, message: str) -> None:
+    found = faults("json_schema", json.dumps(schema), answer)
+    assert message in found[0][1]
+
+
+def test_a_schema_elsewhere_is_never_fetched(openai_server: OpenAIStandIn) -> None:
+    address = f"{openai_server.base_url}/models"
+    for schema in (
+        {"$ref": address},
+        {"$dynamicRef": address},
+        {"$id": address, "$ref": "other"},
+        {"$schema": address},
+    ):
+        form = Output("json_schema", json.dumps(schema))
+        with pytest.raises(BadGrammar):
+            compile_source("json_schema", form.source)
+        assert form.verdict("3").ok == ("$schema" in schema)
+    assert openai_server.requests == []
 
 
 def test_the_fields_of_a_body_are_found() -> None:

@@ -83,6 +83,7 @@ def test_what_asks_for_nothing(text: str) -> None:
         ('{{a | select:options=["x"]:default="y"}}', "not_a_choice"),
         ("{{a | number:min=3:max=1}}", "min_above_max"),
         ("{{a | number:min=one}}", "not_a_number"),
+        (f"{{{{a | number:max=1{'0' * 400}}}}}", "not_a_number"),
         ("{{a | number:default=9:max=3}}", "too_high"),
         ("{{a | date:default=tomorrow}}", "not_a_date"),
         ("{{a | text:!}}", "bad_property"),
@@ -165,7 +166,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("piece", ["{{a|", '{{a|"', "{{", "{{a|:b=", '"{{a|""', "{{a|}"])
+@pytest.mark.parametrize(
+    "piece", ["{{a|", '{{a|"', "{{", "{{a|:b=", '"{{a|""', "{{a|}", '{{a|\\"', '"{{a|\\""', "{{ a", "{{a }"]
+)
 def test_hostile_texts_are_read_at_once(piece: str) -> None:
     variables((piece * TEXT_MAX)[:TEXT_MAX])
 
