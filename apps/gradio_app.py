@@ -28,7 +28,7 @@ from apps.gradio_comptine import api as comptine_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
-from apps.tabs import chat, models, room
+from apps.tabs import chat, comptine, models, room
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS
 from engine.engine import Engine
@@ -43,6 +43,7 @@ LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
+    "comptine": comptine.build,
     "models": models.build,
     "room": room.build,
 }

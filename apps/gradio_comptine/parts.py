@@ -1,0 +1,62 @@
+"""The components of the rhyme's tab that handlers read and write. Knows no handler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from apps.gradio_comptine.boxes import Boxes
+
+Update = dict[Any, Any]
+Values = Mapping[Any, Any]
+STEPS = ("rhyme", "question", "run", "sweep")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tab without its sweeps: the steps by name, the controls by value name, and what shows what came of them."""
+
+    steps: Mapping[str, gr.Accordion]
+    boxes: Boxes
+    way: gr.Radio
+    guide: gr.HTML
+    lines: gr.HTML
+    text: gr.HTML
+    bars: gr.HTML
+    gauge: gr.HTML
+    prompt: gr.HTML
+    survivors: gr.HTML
+    ends: gr.HTML
+    examples: gr.HTML
+    run: gr.Button
+    stop: gr.Button
+    alert: gr.HTML
+    progress: gr.HTML
+    answer: gr.Textbox
+    strip: gr.HTML
+    verdict: gr.HTML
+    metrics: gr.HTML
+    under: gr.Column
+    result: gr.State
+    today: gr.State
+    outbox: gr.Textbox
+
+    @property
+    def counted(self) -> list[Any]:
+        """What a change of rhyme or question writes anew."""
+        return [self.lines, self.text, self.bars, self.gauge, self.prompt, self.survivors,
+                self.boxes["text"], self.boxes["prefix_text"]]  # fmt: skip
+
+    @property
+    def written(self) -> list[Any]:
+        """What a run may change."""
+        return [*self.steps.values(), *self.boxes.values(), self.guide, self.examples, self.run, self.stop, self.alert,
+                self.progress, self.answer, self.strip, self.verdict, self.metrics, self.under, self.result,
+                self.today]  # fmt: skip
+
+    def opened(self, name: str) -> Update:
+        """That step open and the others folded: only the current one is."""
+        return {step: gr.Accordion(open=one == name) for one, step in self.steps.items()}

@@ -1,0 +1,188 @@
+"""Step three: a run with its strip as it grows, and what came of it in words. Handlers; know no layout."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from apps import gradio_kit as kit
+from apps.gradio_chat import acts
+from apps.gradio_comptine import boxes as controls
+from apps.gradio_comptine.asked import Asked
+from apps.gradio_comptine.guide import EXAMPLES, guide, readings
+from apps.gradio_comptine.parts import Parts, Update, Values
+from apps.gradio_kit import Ui
+from apps.ui import comptine, present
+from apps.ui.comptine_cell import from_address, values_of
+from apps.ui.verses import strip_data
+from engine.comptine.cell import Cell, CellResult
+from engine.comptine.running import CellRun, Strip
+from engine.errors import EngineError, error_from
+
+Runs = dict[tuple[str, str], CellRun]
+
+
+class Running:
+    """What starts, follows and stops a run; at most one in a page."""
+
+    def __init__(self, ui: Ui, asked: Asked, parts: Parts) -> None:
+        self.ui, self.asked, self.parts = ui, asked, parts
+        self._runs: Runs = {}
+
+    def opened(self, request: gr.Request) -> Update:
+        """The controls as the address sets them; a link never runs anything."""
+        values = from_address(request.query_params)
+        return controls.shown(self.parts.boxes, values) | {
+            self.parts.guide: guide(self.ui, {}),
+            self.parts.examples: _examples(self.ui),
+        }
+
+    def way(self, values: Values) -> Update:
+        """The way in that was chosen: the guided sequence, or the controls alone."""
+        return {self.parts.guide: gr.HTML(visible=values[self.parts.way] == "sheet")}
+
+    def run(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """Run what the controls ask for."""
+        try:
+            cell = self.asked.cell(values)
+        except EngineError as error:
+            yield {self.parts.alert: kit.error_html(error, self.ui)}
+            return
+        yield from self._followed(cell, values, request)
+
+    def guided(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+        """Set the controls to a reading or a hypothesis of the sheet, and run it."""
+        name = acts.said(event).get("name", "")
+        cell = readings().get(name)
+        if cell is None:
+            yield {self.parts.alert: gr.skip()}
+            return
+        yield from self._set_and_run(cell, values, request, name)
+
+    def example(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+        """Run one of the three examples."""
+        cell = EXAMPLES.get(acts.said(event).get("name", ""))
+        if cell is None:
+            yield {self.parts.alert: gr.skip()}
+            return
+        yield from self._set_and_run(cell, values, request)
+
+    def stop(self, request: gr.Request) -> str:
+        """Stop the page's run; what was said so far is kept."""
+        run = self._runs.get(self._page(request))
+        if run is not None:
+            run.stop()
+        return kit.progress_html(present.Progress(self.ui.t("progress.stopping")))
+
+    def broken(self) -> Update:
+        """What is shown after a defect of our own, whose traceback is in the log."""
+        return self._rest() | {self.parts.alert: kit.error_html(present.neutral_error(self.ui.words), self.ui)}
+
+    def _page(self, request: gr.Request) -> tuple[str, str]:
+        return self.ui.person(request).id, request.session_hash or ""
+
+    def _set_and_run(self, cell: Cell, values: Values, request: gr.Request, name: str = "") -> Iterator[Update]:
+        from dataclasses import replace
+
+        yield controls.shown(self.parts.boxes, values_of(cell))
+        model = values[self.asked.bar.model] or None
+        yield from self._followed(replace(cell, model=model), values, request, name)
+
+    def _followed(self, cell: Cell, values: Values, request: gr.Request, name: str = "") -> Iterator[Update]:
+        """The run to its end. Who goes away ends it."""
+        page, parts = self._page(request), self.parts
+        if page in self._runs:
+            yield {parts.alert: f"<p role='alert'>{html.escape(self.ui.t('comptine.busy'))}</p>"}
+            return
+        run: CellRun | None = None
+        try:
+            yield self._begun()
+            model = self.ui.model(cell.model, self.ui.person(request))
+            strict = bool(values[parts.boxes["strict"]])
+            run = self._runs[page] = CellRun(model, cell, owner=page[0], strict=strict)
+            for step in run:
+                if not isinstance(step, CellResult):
+                    yield self._coming(cell, step)
+            assert run.result is not None
+            yield self._rest() | self._ended(run.result, values, name)
+        except EngineError as error:
+            yield self._rest() | {parts.alert: kit.error_html(error, self.ui)}
+        finally:
+            if run is not None:
+                run.stop()
+                self._runs.pop(page, None)
+
+    def _begun(self) -> Update:
+        parts = self.parts
+        waiting = kit.progress_html(present.progress_text(None, self.ui.words))
+        return parts.opened("run") | {
+            parts.run: gr.Button(visible="hidden"), parts.stop: gr.Button(visible=True), parts.alert: "",
+            parts.progress: waiting, parts.answer: "", parts.strip: None, parts.verdict: "", parts.metrics: "",
+            parts.examples: "", parts.under: gr.Column(visible=False), parts.result: None,
+        }  # fmt: skip
+
+    def _coming(self, cell: Cell, step: Any) -> Update:
+        if isinstance(step, Strip):
+            strip = strip_data(step.marks, cell, self.ui.words)
+            return {self.parts.answer: _whole(cell, step.text), self.parts.strip: strip, self.parts.progress: ""}
+        return {self.parts.progress: kit.progress_html(present.progress_text(step, self.ui.words))}
+
+    def _ended(self, result: CellResult, values: Values, name: str) -> Update:
+        parts, words = self.parts, self.ui.words
+        told = dict(values[parts.today] or {})
+        if name:
+            told[name] = comptine.verdict(result, words)
+        failed = error_from(result.error) if result.status == "failed" and result.error else None
+        return {
+            parts.answer: _whole(result.cell, result.answer) if result.answer else "",
+            parts.strip: strip_data(result.marks, result.cell, words) if result.marks else None,
+            parts.verdict: verdict_html(self.ui, result),
+            parts.metrics: metrics_html(self.ui, result),
+            parts.alert: kit.error_html(failed, self.ui) if failed else "",
+            parts.under: gr.Column(visible=True),
+            parts.result: result,
+            parts.today: told,
+            parts.guide: guide(self.ui, told),
+            parts.steps["sweep"]: gr.Accordion(visible=True),
+        }
+
+    def _rest(self) -> Update:
+        return {self.parts.progress: "", self.parts.run: gr.Button(visible=True),
+                self.parts.stop: gr.Button(visible="hidden")}  # fmt: skip
+
+
+def _whole(cell: Cell, text: str) -> str:
+    """The answer with the beginning that it was given, which some servers send back."""
+    prefix = cell.question().prefix or ""
+    return text if text.startswith(prefix) else prefix + text
+
+
+def verdict_html(ui: Ui, result: CellResult) -> str:
+    """The verdict, the line of statistics and the legend."""
+    words = ui.words
+    lines = [f"<p><strong>{html.escape(comptine.verdict(result, words))}</strong></p>"]
+    if result.outcome is not None:
+        usage, stats = comptine.stats_of(result)
+        outcome: Any = result.outcome
+        lines.append(f"<p>{html.escape(present.stats_line(outcome, usage, stats, words))}</p>")
+    return "".join(lines) + (comptine.legend_html(words) if result.marks else "")
+
+
+def metrics_html(ui: Ui, result: CellResult) -> str:
+    """Every metric with its value and what it says."""
+    t = ui.t
+    head = "".join(f"<th>{html.escape(t(f'comptine.{name}'))}</th>" for name in ("metric", "value", "meaning"))
+    rows = "".join(
+        f"<tr><td>{html.escape(one.name)}<br><small><code>{one.key}</code></small></td><td>{html.escape(one.value)}</td>"
+        f"<td>{html.escape(one.help)}</td></tr>"
+        for one in comptine.metrics(result, ui.words)
+    )
+    return f"<div class='atelier-scroll'><table class='atelier-table'><tr>{head}</tr>{rows}</table></div>"
+
+
+def _examples(ui: Ui) -> str:
+    buttons = " ".join(acts.button("example", ui.t(f"comptine.example.{name}"), name=name) for name in EXAMPLES)
+    return f"<p>{html.escape(ui.t('comptine.unmeasured'))}</p>{buttons}"
