@@ -265,8 +265,8 @@ def _file(data: Mapping[str, Any]) -> Attachment:
 
 def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the class has; what a newer program stored besides is passed over."""
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in data.items() if name in names}
+    known = kind.__dataclass_fields__  # dataclasses.fields makes a new tuple at each call: as long as all the rest
+    return {name: value for name, value in data.items() if name in known}
 
 
 def _recover(connection: Connection, node: Node, conversation_id: str) -> None:

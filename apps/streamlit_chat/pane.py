@@ -20,7 +20,7 @@ from engine.errors import EngineError, NotFound, NotSupported, PromptTooLong
 from engine.support import unsupported
 from engine.types import Role
 from engine.window import Plan
-from engine.window.counting import counter
+from engine.window.counting import Counter, counter
 
 Side = Literal["left", "right"]
 ADDRESS: Mapping[Side, str] = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
@@ -145,10 +145,14 @@ class Pane:
 
     def refused(self, feature: str) -> str | None:
         """The key of the reason why the model has no such feature (engine.support); None where it has it."""
+        return self._refused.get(feature)
+
+    @cached_property
+    def _refused(self) -> Mapping[str, str]:
         try:
-            return unsupported(self.ui.open(self.card.id)).get(feature)
+            return unsupported(self.ui.open(self.card.id))
         except EngineError:  # of one that this person may not open, nothing is known
-            return None
+            return {}
 
     def tokens(self, node: Node) -> int | None:
         """Tokens of the message's own text in the model's vocabulary, the template not included; None where unknown."""
@@ -156,13 +160,18 @@ class Pane:
         asked, text = self.card.id, node.message().content
         if (found := known.get(node.id)) and found[:2] == (asked, text):
             return found[2]
-        if not text or not self.counts or self.chat.writing is not None:
+        if not text or self.chat.writing is not None or (count := self._counter) is None:
             return None
-        model = self.ui.open(asked)
-        if not {"exact_count", "exact_prompt"} <= model.capabilities:
-            return None
-        known[node.id] = (asked, text, len(counter(model, None, {}).pieces(text)))
+        known[node.id] = (asked, text, len(count.pieces(text)))
         return known[node.id][2]
+
+    @cached_property
+    def _counter(self) -> Counter | None:
+        """What counts exactly, at once and without a cost; None where there is no such thing."""
+        if not self.counts:
+            return None
+        model = self.ui.open(self.card.id)
+        return counter(model, None, {}) if {"exact_count", "exact_prompt"} <= model.capabilities else None
 
     def plan(self) -> Plan | PromptTooLong | None:
         """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
