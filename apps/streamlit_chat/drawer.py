@@ -37,13 +37,17 @@ def _draw(pane: Pane, node: Node, first: str) -> None:
     ui = pane.ui
     with guard(ui):
         shown, trace = _panel(pane, node)
-        names = {ui.t(f"chat_trace.{name}"): name for name in TABS}
-        tabs = st.tabs(list(names), default=ui.t(f"chat_trace.{first}"), on_change="rerun",
-                       key=pane.key(f"tabs.{node.id}.{first}"))  # fmt: skip
-        for tab, name in zip(tabs, TABS, strict=True):
-            if tab.open:
-                with tab:
-                    _VIEWS[name](ui, shown, trace)
+        views(ui, shown, trace, first, pane.key(f"tabs.{node.id}.{first}"))
+
+
+def views(ui: Ui, shown: TracePanel, trace: Trace | None, first: str, key: str) -> None:
+    """The views of a panel as tabs, `first` in front; only the open one is drawn."""
+    tabs = st.tabs([ui.t(f"chat_trace.{name}") for name in TABS], default=ui.t(f"chat_trace.{first}"),
+                   on_change="rerun", key=key)  # fmt: skip
+    for tab, name in zip(tabs, TABS, strict=True):
+        if tab.open:
+            with tab:
+                _VIEWS[name](ui, shown, trace)
 
 
 def _panel(pane: Pane, node: Node) -> tuple[TracePanel, Trace | None]:

@@ -16,6 +16,8 @@ from engine.comptine.cell import CellResult
 if TYPE_CHECKING:
     import altair as alt
 
+    from engine.comptine.perplexity import Perplexity
+
 Words = Mapping[str, str]
 Rows = list[dict[str, Any]]
 NO_WORDS: Words = MappingProxyType({})
@@ -176,6 +178,24 @@ def first_token(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.T
             y=alt.Y("seconds:Q", title=say("first_token")),
             color=alt.Color("cached:Q", title=say("cached"), scale=alt.Scale(scheme="viridis")),
             tooltip=_tips(say, "verses", "seed", "tokens", "cached", "seconds"),
+        )
+    )
+    return made
+
+
+def surprise(measured: Perplexity, words: Words = NO_WORDS) -> alt.TopLevelMixin:
+    """The surprise of each verse's name in nats along the rhyme, the name on demand."""
+    import altair as alt
+
+    say = partial(_say, words)
+    rows = measured.to_dict()["verses"]
+    made: alt.Chart = (
+        alt.Chart(_values(rows))
+        .mark_line(point=True, color=PALETTE[0])
+        .encode(
+            x=alt.X("verse:Q", title=say("verse"), axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("name_nats:Q", title=say("name_nats")),
+            tooltip=_tips(say, "verse", "name", "name_nats", "nats_per_token"),
         )
     )
     return made

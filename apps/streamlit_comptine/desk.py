@@ -1,0 +1,156 @@
+"""What the page of the rhyme keeps for one browser tab: its controls' values, the open step, the run. Draws nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from apps.streamlit_comptine.running import Running
+from apps.streamlit_kit import Ui, browser_watch, show_error
+from apps.ui.comptine_cell import ADDRESS, cell_of, from_address, to_address, values_of
+from engine.comptine.cell import Cell, CellResult
+from engine.engine import Model
+from engine.errors import EngineError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One run of the page; cheap to make."""
+
+    ui: Ui
+
+    def key(self, name: str) -> str:
+        """The name of a widget or a value of this page."""
+        return f"comptine.{name}"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value that lasts as long as the browser's tab."""
+        return st.session_state.get(self.key(name), default)
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a value; None forgets it."""
+        if value is None:
+            st.session_state.pop(self.key(name), None)
+        else:
+            st.session_state[self.key(name)] = value
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What the controls hold: at a tab's first run what its address says."""
+        found: Mapping[str, Any] | None = self.get("values")
+        if found is None:
+            found = from_address(st.query_params)
+            self.set("values", found)
+        return found
+
+    def change(self, **values: Any) -> None:
+        """Hold other values."""
+        self.set("values", {**self.values, **values})
+
+    def bound(self, name: str, value: Any) -> str:
+        """The key of a widget that shows this value; it follows when the value changes elsewhere."""
+        key = self.key(f"box.{name}")
+        if key not in st.session_state or st.session_state[key] != value:
+            st.session_state[key] = value
+        return key
+
+    def changed(self, name: str, read: Callable[[Any], Any] | None = None) -> None:
+        """Keep what the widget of that value shows now; None in a field of numbers leaves what was there."""
+        shown = st.session_state[self.key(f"box.{name}")]
+        if shown is not None:
+            self.change(**{name: read(shown) if read else shown})
+
+    def show(self, cell: Cell, step: str = "run") -> None:
+        """Hold a cell and open that step."""
+        self.change(**values_of(cell))
+        self.set("step", step)
+
+    @property
+    def step(self) -> str:
+        """The step that is open."""
+        return str(self.get("step", "rhyme"))
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that the controls ask for. Raises BadInput."""
+        return cell_of(self.values, self.ui.card.id)
+
+    @property
+    def run(self) -> Running | None:
+        """The run under way, or the last one."""
+        found: Running | None = self.get("running")
+        return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.run is not None and not self.run.done
+
+    @property
+    def result(self) -> CellResult | None:
+        """What came of the last run."""
+        return None if self.run is None or not self.run.done else self.run.result
+
+    def start(self) -> None:
+        """Run the cell that the controls ask for; nothing where one is under way."""
+        if not self.busy:
+            self.attempt(self._start)
+
+    def _start(self) -> None:
+        ui, cell = Ui(self.ui.section, self.ui.lang), self.cell
+        cell.prompt()  # a cell that asks nothing is refused before anything runs
+        run = Running(ui.open(ui.card.id), cell, ui.person.id, strict=bool(self.get("strict")), wanted=browser_watch())
+        for name in ("ends", "replayed", "drawer", "panel"):
+            self.set(name, None)
+        self.set("running", run)
+        self.set("step", "run")
+
+    def stop(self) -> None:
+        """End the run under way."""
+        if self.run is not None:
+            self.run.stop()
+
+    @property
+    def counter(self) -> Model | None:
+        """The chosen model where it counts without being loaded for that, and without the network."""
+        card = self.ui.card
+        local = card.backend == "echo" or (card.backend == "llamacpp" and self.ui.engine.loaded(card.id) is not None)
+        return self.ui.model if local else None
+
+    def kept(self, name: str, of: Any, make: Callable[[], T]) -> T:
+        """What `make` gave for `of`; made anew only when that has changed."""
+        known = self.get(name)
+        if known is None or known[0] != of:
+            known = (of, make())
+            self.set(name, known)
+        found: T = known[1]
+        return found
+
+    def attempt(self, act: Callable[[], Any]) -> Any:
+        """What `act` gives; its error is kept, to be shown by the run that follows."""
+        self.set("failure", None)
+        try:
+            return act()
+        except EngineError as error:
+            self.set("failure", error)
+            return None
+
+    def show_failure(self) -> None:
+        """What went wrong with the last thing that was done."""
+        if failure := self.get("failure"):
+            show_error(self.ui, failure)
+
+    def write_address(self) -> None:
+        """Put into the page's address what the controls hold, so that it can be handed out; never a text."""
+        wanted = to_address(self.values)
+        for name in ADDRESS:
+            if wanted.get(name) != st.query_params.get(name):
+                if name in wanted:
+                    st.query_params[name] = wanted[name]
+                else:
+                    del st.query_params[name]
