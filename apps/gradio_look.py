@@ -52,7 +52,7 @@ CSS = """
 .atelier-note { margin: .2rem 0 0; font-size: .85rem; }
 .atelier-acts [role="toolbar"] { display: flex; flex-wrap: wrap; gap: .3rem; align-items: center; }
 .atelier-acts button { border: 1px solid #8886; border-radius: 4px; padding: .2rem .55rem; background: transparent;
-  cursor: pointer; font-size: .85rem; }
+  cursor: pointer; font-size: .85rem; font-weight: 400; line-height: 1.5; }
 .atelier-acts button:hover:not(:disabled) { border-color: %(accent)s; }
 .atelier-acts button:disabled { opacity: .4; cursor: default; }
 #conversations ul { list-style: none; margin: 0; padding: 0; max-height: 50vh; overflow-y: auto; }
@@ -67,6 +67,18 @@ CSS = """
 #fields pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 #exact-prompt pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 50vh; overflow-y: auto; }
 #exact-prompt mark { background: #E69F0055; color: inherit; border-radius: 3px; }
+.gradio-container { overflow: clip !important; }
+#composer { position: sticky; bottom: 0; z-index: 30; padding: .4rem 0; background: var(--body-background-fill); }
+.atelier-drawer:has(> button.open) { position: fixed; inset: 0 0 0 auto; z-index: 60; width: min(42rem, 100vw);
+  overflow-y: auto; overscroll-behavior: contain; box-shadow: -2px 0 12px #0004;
+  background: var(--body-background-fill) !important; }
+.atelier-drawer > button.open { position: sticky; top: 0; z-index: 1; padding: .6rem 0;
+  background: var(--body-background-fill); }
+#scripts button, #whole-trace button { margin-right: .4rem; }
+#requests ol { margin: 0; padding-left: 2.2rem; }
+#requests li { margin: .1rem 0; padding: 0; }
+#requests button { text-align: left; border-color: transparent; }
+#one-request pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 40vh; overflow-y: auto; }
 #chat-list.turned { display: none; }
 @media (max-width: 1100px) { #chat-list { display: none; } #chat-list.turned { display: flex; } }
 .atelier-scroll { overflow-x: auto; }

@@ -17,10 +17,10 @@ from engine.conversation import Conversation, Node
 EXCERPT = 40
 SIGN = 3  # letters; what is as short as that is read aloud by its explanation
 SIGNS = {
-    "regenerate": "↻", "answer": "↳", "continue": "▶", "branch": "⤷", "edit": "✎", "delete": "🗑", "copy": "⎘",
-    "trace": "👁", "code": "⌨", "save": "⤓", "curve": "〜",
+    "regenerate": "↻", "answer": "↳", "continue": "▶", "branch": "⤷", "edit": "✎", "delete": "🗑", "copy": "❐",
+    "trace": "👁", "code": "⌨", "save": "⤓", "curve": "∿",
 }  # fmt: skip
-SHORT = frozenset({"edit", "delete", "save"})  # their sign is known to everybody
+SHORT = frozenset({"edit", "delete", "copy", "save", "curve"})  # seldom, or a sign known to everybody
 _LISTEN = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-act]");
   if (button && !button.disabled) trigger("click", { ...button.dataset });

@@ -10,6 +10,7 @@ import gradio as gr
 
 from apps.gradio_chat import forms
 from apps.gradio_chat.desk import Desk
+from apps.gradio_chat.log import Follow
 from apps.gradio_chat.pane import ADDRESS, Pane
 from apps.gradio_chat.trace import Look
 from apps.gradio_kit import INTERNAL
@@ -20,6 +21,9 @@ FOLD = "() => { document.getElementById('chat-list')?.classList.toggle('turned')
 IN_ADDRESS = """(id) => {{ const url = new URL(location.href);
 if (id) url.searchParams.set({name}, id); else url.searchParams.delete({name});
 if (url.href !== location.href) history.replaceState(null, "", url); }}"""
+SHARED = """(two, id) => {{ const url = new URL(location.href);
+if (two && id) url.searchParams.set({name}, id); else url.searchParams.delete({name});
+history.replaceState(null, "", url); }}"""
 DOWNLOAD = """(told) => { if (told) { const file = JSON.parse(told), link = document.createElement("a");
 link.href = URL.createObjectURL(new Blob([file.text], { type: file.kind })); link.download = file.name;
 link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 10000); } return ""; }"""
@@ -34,7 +38,7 @@ def wire(
     for pane in panes:
         _messages(pane, blocks)
         _settings(pane)
-    _composer(panes, parts["beside"])
+    _composer(panes, blocks, parts["beside"])
     _desk(desk, parts)
     _looks(panes, look, trace)
 
@@ -77,17 +81,30 @@ def _settings(pane: Pane) -> None:
     forms.wire(pane, changed)
 
 
-def _composer(panes: tuple[Pane, ...], beside: gr.Column) -> None:
+def _composer(panes: tuple[Pane, ...], blocks: gr.Blocks, beside: gr.Column) -> None:
     composer = panes[0].composer
     for pane in panes:
         asked = gr.on([composer.send.click, composer.box.submit], pane.send, pane.inputs, pane.outputs, **INTERNAL)
         _gives_back(pane, asked)
-    left = panes[0]
+        asked.then(pane.settled, {one.parts.where for one in panes}, [composer.send, composer.stop], **INTERNAL)
+    left, right = panes
     composer.stop.click(left.halt, left.inputs, left.outputs, queue=False, **INTERNAL)
-    composer.two.input(
-        lambda two: (gr.Column(visible=two), gr.Radio(visible=two)), composer.two, [beside, composer.target], **INTERNAL
+    shared = [beside, composer.target]
+    composer.two.input(_shared, composer.two, shared, **INTERNAL).then(
+        None, [composer.two, right.parts.address], None, js=SHARED.format(name=json.dumps(ADDRESS["right"]))
     )
+    blocks.load(_named_two, None, [composer.two, *shared], **INTERNAL)
     composer.outbox.change(None, composer.outbox, composer.outbox, js=DOWNLOAD)
+
+
+def _shared(two: bool) -> tuple[gr.Column, gr.Radio]:
+    """The second chat, and who is meant by a message."""
+    return gr.Column(visible=two), gr.Radio(visible=two)
+
+
+def _named_two(request: gr.Request) -> tuple[Any, ...]:
+    """Two chats where the address names two."""
+    return (True, *_shared(True)) if request.query_params.get(ADDRESS["right"]) else (gr.skip(),) * 3
 
 
 def _desk(desk: Desk, parts: Mapping[str, Any]) -> None:
@@ -109,6 +126,7 @@ def _looks(panes: tuple[Pane, ...], look: Look, trace: gr.Accordion) -> None:
     shown = gr.State(False)
     given = [focus, drawer.form]
     trace.expand(lambda: True, None, shown, **INTERNAL).then(look.fill, given, drawer.written, **INTERNAL)
+    Follow(look.ui, drawer.log).wire(drawer.others, trace)
     trace.collapse(lambda: False, None, shown, **INTERNAL)
 
     def follow(told: Any, form: str, seen: bool, request: gr.Request) -> dict[Any, Any]:
@@ -121,4 +139,6 @@ def _looks(panes: tuple[Pane, ...], look: Look, trace: gr.Accordion) -> None:
 
     focus.change(follow, [*given, shown], [*drawer.written, trace, drawer.tabs, shown], **INTERNAL)
     drawer.form.input(look.code, given, drawer.code, **INTERNAL)
-    drawer.log_tab.select(look.log, None, drawer.log, **INTERNAL)
+    outbox = panes[0].composer.outbox
+    for bar in (drawer.whole, drawer.scripts):
+        bar.click(look.download, focus, outbox, **INTERNAL)

@@ -93,16 +93,18 @@ class Face:
         return f'<div role="alert" class="atelier-alert"><strong>{said}</strong> {ways} {rag}</div>'
 
     def _rest(self, busy: bool) -> Update:
+        return {self.parts.progress: ""} | self._buttons(busy)
+
+    def _buttons(self, busy: bool) -> Update:
         return {
-            self.parts.progress: "",
             self.composer.send: gr.Button(visible="hidden" if busy else True),
             self.composer.stop: gr.Button(visible=True if busy else "hidden"),
         }
 
-    def _busy(self, values: Values, one: Open, request: gr.Request) -> bool:
-        """Whether the other chat of the page is still being answered."""
+    def _busy(self, values: Values, one: Open | None, request: gr.Request) -> bool:
+        """Whether the other chat of the page, or with `one` None any, is still being answered."""
         owner = self.ui.person(request).id
-        others = (values[pane.parts.where].chat for pane in self.panes if pane is not self)
+        others = (values[pane.parts.where].chat for pane in self.panes if one is None or pane is not self)
         found = (self.ui.opened.find(owner, other) for other in others if other)
         return any(other is not None and other is not one and other.chat.writing is not None for other in found)
 
@@ -149,11 +151,17 @@ class Face:
         """What the page shows besides the chat itself: the list, the title, what could not be sent, the trace."""
         composer, chat = self.composer, one.chat
         last = chat.conversation.leaf or ""
-        updates: Update = {composer.kept: chat.draft or "", composer.focus: (self.side, chat.conversation.id, last, "")}
+        updates: Update = {composer.focus: (self.side, chat.conversation.id, last, "")}
+        if chat.draft:
+            updates[composer.kept] = chat.draft
         if self.side == "left":
-            updates[composer.listed] = shelf.listed(self.ui, person, values[composer.search], chat.conversation.id)
+            updates[composer.listed] = self.listed(values, chat.conversation.id, person)
             updates[composer.name] = chat.conversation.title
         return updates
+
+    def listed(self, values: Values, current: str | None, person: Person) -> str:
+        """The person's conversations that match what is searched."""
+        return shelf.listed(self.ui, person, values[self.composer.search], current)
 
     def _hand(self, where: Where, one: Open) -> Update:
         """The actions and the tokens of the message in hand."""

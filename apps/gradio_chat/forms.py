@@ -139,7 +139,8 @@ class Form:
         except EngineError as error:
             made = present.error_text(error, self.ui.words).sentence
         written = settings.template not in NAMES
-        return {shown: gr.Textbox(made, visible=True), text: gr.Textbox(visible=True if written else "hidden")}
+        own = gr.Textbox(settings.template, visible=True) if written else gr.Textbox(visible="hidden")
+        return {shown: gr.Textbox(made, visible=True), text: own}
 
     def _output(self, settings: ChatSettings) -> Update:
         chooser, text, verdict = self.extras["ready"], self.boxes["output_source"], self.extras["verdict"]
@@ -149,7 +150,11 @@ class Form:
         found = next((name for name, form in forms.items() if form.output.source == settings.output_source), None)
         named = [(form.title[self.ui.lang], name) for name, form in forms.items()]
         shown = gr.Dropdown(choices=named, value=found, visible=True)
-        return {chooser: shown, text: gr.Textbox(visible=True), verdict: self._checked(settings)}
+        return {
+            chooser: shown,
+            text: gr.Textbox(settings.output_source, visible=True),
+            verdict: self._checked(settings),
+        }
 
     def _checked(self, settings: ChatSettings) -> str:
         if not settings.output_source.strip():

@@ -73,7 +73,7 @@ def _presets(ui: Ui, side: str) -> dict[str, Any]:
 def policy(ui: Ui, side: str) -> tuple[gr.Accordion, dict[str, Any]]:
     """The chooser of what happens when the window overflows, and a smaller window to make it happen."""
     t = ui.t
-    with gr.Accordion(t("chat_window.policy"), open=False, elem_id=f"policy-{side}") as line:
+    with gr.Accordion(policy_line(ui, ChatSettings()), open=False, elem_id=f"policy-{side}") as line:
         named = [(f"{t(f'chat_window.{name}')} – {t(f'chat_window.{name}_help')}", name) for name in POLICIES]
         chooser = gr.Radio(named, value=POLICIES[0], label=t("chat_window.policy"), info=t("chat_window.policy_help"),
                            elem_id=f"policies-{side}")  # fmt: skip

@@ -70,7 +70,7 @@ class Parts:
 def lay_out(ui: Ui) -> Parts:
     """The library, folded."""
     t = ui.t
-    with gr.Accordion(t("chat_compose.library"), open=False, elem_id="library") as box:
+    with gr.Accordion(t("chat_compose.library"), open=False, elem_id="library", elem_classes="atelier-drawer") as box:
         choose = gr.Dropdown([], value=None, label=t("chat_library.choose"), info=t("chat_compose.library_help"),
                              elem_id="prompts")  # fmt: skip
         form = gr.HTML("", js_on_load=_SEND, elem_id="fields", elem_classes=["atelier-slot", "atelier-acts"])

@@ -10,12 +10,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from apps.ui.trace_panel import TracePanel
 from engine.chat import Chat
-from engine.conversation import Attachment, Conversation
+from engine.conversation import Attachment, Conversation, Node
 from engine.engine import Engine
 from engine.errors import EngineError, NotFound
 from engine.live import Live
 from engine.output import Output, OutputKind, Verdict
+from engine.trace import Trace
 from engine.writing import Writing
 
 PER_PERSON = 24
@@ -30,6 +32,7 @@ class Open:
     def __init__(self, engine: Engine, owner: str, conversation_id: str | None = None) -> None:
         self.pending: tuple[Attachment, ...] = ()
         self.paces: dict[str, tuple[tuple[float, int], ...]] = {}  # of answers seen being written, by message
+        self.looked: tuple[Node, str, TracePanel, Trace | None] | None = None  # of the answer that was looked at last
         self._verdict: tuple[tuple[OutputKind, str, str], Verdict | None] | None = None
         self._until = time.monotonic() + UNSEEN_S
         self.chat = Chat(engine, owner, conversation_id, wanted=lambda: time.monotonic() < self._until)

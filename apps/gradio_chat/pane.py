@@ -6,6 +6,7 @@ Every handler checks what a browser says.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from apps.gradio_components import choice_of
 from apps.ui import present
 from engine.chat import Choice
 from engine.conversation import Node
-from engine.errors import EngineError, PromptTooLong
+from engine.errors import EngineError, NotFound, PromptTooLong
 from engine.token_view import answer_tokens, prefix
 from engine.types import Role
 
@@ -46,13 +47,28 @@ class Pane(Face):
     # What a person does
 
     def opened(self, values: Values, request: gr.Request) -> Iterator[Update]:
-        """The page when it opens: the conversation that its address names, else a new one; a link never sends."""
-        wanted = request.query_params.get(ADDRESS[self.side])
-        one = self.at(Where(wanted), request)
-        prompt = request.query_params.get("prompt") if self.side == "left" else None
-        draft = {self.composer.kept: one.chat.draft or prompt or ""}
-        yield self._whole(values, one, request) | draft
-        yield from self._follow(values, one, request)
+        """The page when it opens: the conversation that its address names, else nothing new; a link never sends.
+
+        Only the chat at the left touches what both share: the two are opened at the same time.
+        """
+        wanted, left = request.query_params.get(ADDRESS[self.side]), self.side == "left"
+        prompt = request.query_params.get("prompt") if left else None
+        shared = {self.composer.box: gr.Textbox(interactive=True)} | self._buttons(False) if left else {}
+        if prompt:
+            shared[self.composer.kept] = prompt
+        if not wanted:
+            if left:
+                shared[self.composer.listed] = self.listed(values, None, self.ui.person(request))
+            yield shared or self.unchanged()
+            return
+        one, error = self._wanted(wanted, request)
+        yield self._whole(values, one, request, error=error) | shared
+        if one.chat.writing is not None:
+            yield from self._follow(values, one, request)
+
+    def settled(self, values: Values, request: gr.Request) -> Update:
+        """Send or stop, as the page stands when an answer has ended: the other chat may still be written."""
+        return self._buttons(self._busy(values, None, request))
 
     def show(self, values: Values, conversation_id: str | None, request: gr.Request) -> Iterator[Update]:
         """Another conversation, or a new one."""
@@ -202,6 +218,14 @@ class Pane(Face):
     def _apply(self, values: Values, one: Open) -> None:
         one.chat.settings(**head.told(self.parts.settings, values))
 
+    def _wanted(self, conversation_id: str, request: gr.Request) -> tuple[Open, EngineError | None]:
+        """The conversation of that id; where it is gone, or another's, a new one and the reason."""
+        owner, opened = self.ui.person(request).id, self.ui.opened
+        try:
+            return opened.get(self.ui.engine, owner, conversation_id), None
+        except NotFound as error:
+            return opened.new(self.ui.engine, owner), error
+
     def _addressed(self, values: Values) -> bool:
         """Whether this chat is meant by what is sent."""
         if not values[self.composer.two]:
@@ -273,7 +297,8 @@ class Pane(Face):
             told = (node.usage or {}).get("completion_tokens")
             return {self.parts.alert: drawn(one.paces.get(node_id, ()), told, self.ui.words)}
         elif act in ("trace", "code"):
-            return {composer.focus: (self.side, chat.conversation.id, node_id, act)}
+            # the time makes it a change, however often it is asked
+            return {composer.focus: (self.side, chat.conversation.id, node_id, act, time.monotonic())}
         elif act == "save":
             return {composer.outbox: outgoing(*self._saved(chat.conversation.node(node_id)))}
         return self._whole(values, one, request)

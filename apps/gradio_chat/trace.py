@@ -7,84 +7,29 @@ from __future__ import annotations
 
 import html
 import json
-import time
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 import httpx
 
 from apps import gradio_kit as kit
+from apps.gradio_chat import acts
+from apps.gradio_chat.drawer import Drawer
 from apps.gradio_chat.face import outgoing
-from apps.gradio_components import token_strip, tokens_value
+from apps.gradio_chat.opened import Open
+from apps.gradio_components import tokens_value
 from apps.gradio_kit import Ui
 from apps.ui import present
-from engine.chat import Chat
-from engine.engine import Model
-from engine.errors import EngineError, NotFound, NotSupported
-from engine.snippets import FORMS, portable, snippets
-from engine.token_view import special_spans, strip
+from apps.ui.trace_panel import KEY_VARIABLE, TracePanel, panel
+from engine.errors import EngineError, NotFound
 from engine.trace import Trace
-from engine.types import Rendered
 
-KEY_VARIABLE = "ATELIER_API_KEY"  # the name under which shown code looks for a person's key
-LOGGED = 30
 COLOURED: dict[str, Any] = {
     "javascript": "javascript",
     "python": "python",
     "bash": "shell",
 }
-
-
-@dataclass(frozen=True)
-class Drawer:
-    """The components of the panel."""
-
-    said: gr.HTML
-    prompt: gr.HTML
-    strip: gr.HTML
-    request: gr.Code
-    response: gr.Code
-    form: gr.Radio
-    code: gr.Code
-    tabs: gr.Tabs
-    log: gr.HTML
-    log_tab: gr.Tab
-
-    @property
-    def written(self) -> list[Any]:
-        """Everything that a look fills."""
-        return [self.said, self.prompt, self.strip, self.request, self.response, self.code]
-
-
-def drawer(ui: Ui) -> Drawer:
-    """Lay out the panel."""
-    t = ui.t
-    said = gr.HTML(elem_classes="atelier-slot")
-    with gr.Tabs() as tabs:
-        with gr.Tab(t("chat_trace.prompt"), id="trace"):
-            prompt = gr.HTML(elem_id="exact-prompt")
-        with gr.Tab(t("chat_trace.tokens"), id="tokens"):
-            gr.HTML(f"<p>{html.escape(t('chat_trace.tokens_help'))}</p>")
-            pieces = token_strip(elem_id="prompt-tokens")
-        with gr.Tab(t("chat_trace.request"), id="request"):
-            request = _json(t("chat_trace.request"), t("chat_trace.request_help"))
-        with gr.Tab(t("chat_trace.response"), id="response"):
-            response = _json(t("chat_trace.response"), t("chat_trace.response_help"))
-        with gr.Tab(t("chat_trace.code"), id="code"):
-            gr.HTML(f"<p>{html.escape(t('code.help'))}</p>")
-            names = [(t(f"code.{name}"), name) for name in FORMS]
-            form = gr.Radio(names, value=names[0][1], label=t("chat_trace.code"), show_label=False, elem_id="code-form")
-            code = gr.Code("", label=t("chat_trace.code"), interactive=False, lines=3, max_lines=24, elem_id="code")
-        with gr.Tab(t("chat_log.title"), id="log") as log_tab:
-            gr.HTML(f"<p>{html.escape(t('chat_log.help'))}</p>")
-            log = gr.HTML(elem_id="requests")
-    return Drawer(said, prompt, pieces, request, response, form, code, tabs, log, log_tab)
-
-
-def _json(label: str, explained: str) -> gr.Code:
-    gr.HTML(f"<p>{html.escape(explained)}</p>")
-    return gr.Code("", "json", label=label, interactive=False, lines=3, max_lines=24, wrap_lines=True)
+Update = dict[Any, Any]
 
 
 class Look:
@@ -93,14 +38,14 @@ class Look:
     def __init__(self, ui: Ui, parts: Drawer) -> None:
         self.ui, self.parts = ui, parts
 
-    def fill(self, focus: Any, form: str, request: gr.Request) -> dict[Any, Any]:
+    def fill(self, focus: Any, form: str, request: gr.Request) -> Update:
         """The panel for that answer, or a sentence where there is nothing to see."""
-        empty = dict.fromkeys(self.parts.written, "") | {self.parts.strip: None}
+        empty: Update = dict.fromkeys(self.parts.written, "") | {self.parts.strip: None}
         try:
             found = self._answer(focus, request)
             if found is None:
-                return empty | {self.parts.said: self._said("chat_trace.none")}
-            return empty | self._filled(*found, form, request)
+                return empty | {self.parts.said: _paragraph(self.ui.t("chat_trace.none"))}
+            return empty | self._filled(*self._panel(*found, request), form)
         except EngineError as error:
             return empty | {self.parts.said: kit.error_html(error, self.ui)}
 
@@ -108,85 +53,96 @@ class Look:
         """The same request in another form."""
         try:
             found = self._answer(focus, request)
-            return self._code(*found, form, request) if found else ""
+            return self._code(self._panel(*found, request)[0], form) if found else ""
         except EngineError as error:
             return present.error_text(error, self.ui.words).sentence
 
-    def log(self, request: gr.Request) -> str:
-        """The person's last requests, the newest first."""
-        ui, person = self.ui, self.ui.person(request)
-        lines = ui.engine.traces.list(person.id, LOGGED)
-        if not lines:
-            return f"<p>{html.escape(ui.t('chat_log.none'))}</p>"
-        rows = []
-        for line in lines:
-            at, took = time.strftime("%H:%M:%S", time.localtime(line.started)), ui.words.seconds(line.duration)
-            rows.append(" · ".join((at, line.model, ui.t(f"outcome.{line.outcome}"), took)))
-        return f"<ol>{''.join(f'<li>{html.escape(row)}</li>' for row in rows)}</ol>"
+    def download(self, focus: Any, event: gr.EventData, request: gr.Request) -> str:
+        """A script of the course sheet, or the whole trace, as a file for the browser."""
+        told = acts.said(event)
+        try:
+            found = self._answer(focus, request)
+            shown, trace = self._panel(*found, request) if found else (None, None)
+        except EngineError:  # what cannot be made is not offered either
+            return ""
+        if shown is not None and told.get("act") == "script":
+            for script in shown.scripts:
+                if script.name == told.get("name"):
+                    return outgoing(script.name, "text/x-shellscript", script.text)
+        if trace is not None and told.get("act") == "trace":
+            whole = json.dumps(trace.to_dict(), indent=2, ensure_ascii=False)
+            return outgoing(f"trace-{trace.id}.json", "application/json", whole)
+        return ""
 
-    def download(self, focus: Any, request: gr.Request) -> str:
-        """The whole trace as a file for the browser."""
-        found = self._answer(focus, request)
-        trace = self._trace(*found, request) if found else None
-        told = json.dumps(trace.to_dict(), indent=2, ensure_ascii=False, default=str) if trace else ""
-        return outgoing("trace.json", "application/json", told) if told else ""
-
-    def _answer(self, focus: Any, request: gr.Request) -> tuple[Chat, str] | None:
-        """The chat and the answer that a page points at: of a question, nothing."""
-        _, chat_id, node_id, _ = focus or ("", "", "", "")
+    def _answer(self, focus: Any, request: gr.Request) -> tuple[Open, str] | None:
+        """The conversation and the answer that a page points at: of a question, nothing."""
+        _, chat_id, node_id, *_ = focus or ("", "", "")
         if not chat_id or not node_id:
             return None
-        chat = self.ui.opened.get(self.ui.engine, self.ui.person(request).id, chat_id).chat
-        node = chat.conversation.node(node_id)
-        return (chat, node_id) if node.model is not None else None
+        one = self.ui.opened.get(self.ui.engine, self.ui.person(request).id, chat_id)
+        node = one.chat.conversation.node(node_id)
+        return (one, node_id) if node.model is not None and node.state != "writing" else None
 
-    def _filled(self, chat: Chat, node_id: str, form: str, request: gr.Request) -> dict[Any, Any]:
-        parts, trace = self.parts, self._trace(chat, node_id, request)
-        filled = {parts.code: self._code(chat, node_id, form, request)}
-        filled |= self._prompt(chat, node_id, request)
-        if trace is None:
-            return filled | {parts.said: self._said("chat_trace.gone")}
-        for part, value in ((parts.request, trace.request), (parts.response, trace.response)):
-            filled[part] = json.dumps(value, indent=2, ensure_ascii=False)
-        return filled
+    def _panel(self, one: Open, node_id: str, request: gr.Request) -> tuple[TracePanel, Trace | None]:
+        """The panel of the answer as it stands; made once, since it asks the model's server."""
+        node, address = one.chat.conversation.node(node_id), own_address(self.ui, request)
+        if one.looked is None or one.looked[0] is not node or one.looked[1] != address:
+            model_id, asked = one.chat.request_of(node_id)
+            person = self.ui.person(request)
+            trace = self._trace(node.trace_id or "", person.id)
+            key = KEY_VARIABLE if self.ui.options.guarded else None
+            made = panel(self.ui.model(model_id, person), asked, trace, address=address, key_variable=key)
+            one.looked = (node, address, made, trace)
+        return one.looked[2:]
 
-    def _prompt(self, chat: Chat, node_id: str, request: gr.Request) -> dict[Any, Any]:
-        model_id, asked = chat.request_of(node_id)
+    def _trace(self, trace_id: str, owner: str) -> Trace | None:
         try:
-            rendered = self._model(model_id, request).render(asked)
-        except NotSupported:
-            counted = (chat.conversation.node(node_id).usage or {}).get("prompt_tokens")
-            told = self.ui.t("chat.trace_counted", count=counted) if counted is not None else ""
-            return {self.parts.prompt: f"<p>{html.escape(self.ui.t('chat.trace_unavailable'))} {html.escape(told)}</p>"}
-        said = self.ui.t("chat.trace_help", count=len(rendered.tokens))
-        shown = f"<p>{html.escape(said)}</p><pre tabindex='0'>{_marked(rendered)}</pre>"
-        return {self.parts.prompt: shown, self.parts.strip: tokens_value(strip(rendered), self.ui.words)}
+            return self.ui.engine.traces.get(trace_id, owner)
+        except NotFound:  # the log keeps the most recent ones
+            return None
 
-    def _code(self, chat: Chat, node_id: str, form: str, request: gr.Request) -> Any:
-        model_id, asked = chat.request_of(node_id)
-        model = self._model(model_id, request)
-        endpoint = model.card.endpoint
-        address = endpoint.base_url if endpoint else own_address(self.ui, request)
-        own_key = KEY_VARIABLE if self.ui.options.guarded else None
-        key = (endpoint.provider.key_env if endpoint else None) or own_key
-        body = portable(model.body(asked), endpoint.model if endpoint else model.card.id)
-        found = next((one for one in snippets(body, address, key).forms() if one.name == form), None)
+    def _filled(self, shown: TracePanel, trace: Trace | None, form: str) -> Update:
+        parts, t = self.parts, self.ui.t
+        messages = json.dumps([one.to_dict() for one in shown.messages], indent=2, ensure_ascii=False)
+        scripts = [acts.button("script", f"⤓ {one.name}", t("code.sheet_help"), name=one.name) for one in shown.scripts]
+        filled: Update = {
+            parts.messages: messages,
+            parts.prompt: self._observed(shown) + self._window(trace) + _marked(shown),
+            parts.strip: tokens_value(shown.pieces, self.ui.words),
+            parts.request: shown.request_json,
+            parts.response: shown.response_json or "",
+            parts.code: self._code(shown, form),
+            parts.scripts: f"<p>{html.escape(t('code.sheet'))}</p>{''.join(scripts)}",
+        }
+        if trace is None:
+            return filled | {parts.said: _paragraph(t("chat_trace.gone"))}
+        return filled | {parts.whole: acts.button("trace", f"⤓ {t('chat_trace.download')}")}
+
+    def _observed(self, shown: TracePanel) -> str:
+        """How the prompt is known, or why it cannot be."""
+        t = self.ui.t
+        counted = t("trace.counted", count=shown.counted) if shown.counted is not None else ""
+        if shown.prompt is None:
+            return _paragraph(f"{t(f'trace.reason.{shown.reason}')} {counted}")
+        told = t("chat.trace_help", count=len(shown.pieces)) if shown.pieces else counted
+        origin = t("trace.from_lms") if shown.from_lms else t("chat_trace.rendered") if shown.special_spans else ""
+        cut = t("trace.cut", names=", ".join(shown.cut)) if shown.cut else ""
+        return _paragraph(" ".join(part for part in (told, origin, cut) if part))
+
+    def _window(self, trace: Trace | None) -> str:
+        """What the window's policy left out, as it was recorded."""
+        window = (trace.window if trace else None) or {}
+        if not any(window.get(name) for name in ("dropped", "cut", "summary")):
+            return ""
+        record = html.escape(json.dumps(window, indent=2, ensure_ascii=False))
+        title = html.escape(self.ui.t("chat_trace.window"))
+        return f"<details open><summary>{title}</summary><code>{record}</code></details>"
+
+    def _code(self, shown: TracePanel, form: str) -> Any:
+        found = next((one for one in shown.codes if one.name == form), None)
         if found is None or found.text is None:
             return gr.Code(self.ui.t("code.none"), language=None)
         return gr.Code(found.text, language=COLOURED.get(found.language))
-
-    def _trace(self, chat: Chat, node_id: str, request: gr.Request) -> Trace | None:
-        try:
-            node = chat.conversation.node(node_id)
-            return self.ui.engine.traces.get(node.trace_id or "", self.ui.person(request).id)
-        except NotFound:
-            return None
-
-    def _model(self, model_id: str, request: gr.Request) -> Model:
-        return self.ui.model(model_id, self.ui.person(request))
-
-    def _said(self, key: str) -> str:
-        return f"<p>{html.escape(self.ui.t(key))}</p>"
 
 
 def own_address(ui: Ui, request: gr.Request) -> str:
@@ -195,10 +151,14 @@ def own_address(ui: Ui, request: gr.Request) -> str:
     return str(url.copy_with(path=f"{ui.options.root_path.rstrip('/')}/v1", query=None))
 
 
-def _marked(rendered: Rendered) -> str:
-    """The prompt as text with its special tokens marked."""
-    parts, at = [], 0
-    for start, end in special_spans(rendered):
-        parts += [html.escape(rendered.prompt[at:start]), f"<mark>{html.escape(rendered.prompt[start:end])}</mark>"]
-        at = end
-    return "".join([*parts, html.escape(rendered.prompt[at:])])
+def _marked(shown: TracePanel) -> str:
+    """The prompt as text with its special tokens marked; nothing where it is unknown."""
+    if shown.prompt is None:
+        return ""
+    parts = (f"<mark>{html.escape(text)}</mark>" if special else html.escape(text)
+             for text, special in shown.segments())  # fmt: skip
+    return f"<pre tabindex='0'>{''.join(parts)}</pre>"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"

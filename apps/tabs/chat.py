@@ -9,11 +9,12 @@ import gradio as gr
 from apps.gradio_chat import head, library
 from apps.gradio_chat.acts import act_bar
 from apps.gradio_chat.desk import Desk
+from apps.gradio_chat.drawer import drawer
 from apps.gradio_chat.events import wire
 from apps.gradio_chat.pane import Pane
 from apps.gradio_chat.parts import ROLES, TARGETS, Composer, PaneParts, Where
 from apps.gradio_chat.shelf import exports
-from apps.gradio_chat.trace import Look, drawer
+from apps.gradio_chat.trace import Look
 from apps.gradio_components import scored_strip
 from apps.gradio_kit import Sidebar, Ui, model_choices
 
@@ -46,7 +47,9 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
                     right = _pane(ui, "right", bar)
             composer = _composer(ui, two, listed, name, search)
             prompts = library.lay_out(ui)
-            with gr.Accordion(ui.t("chat_trace.title"), open=False, elem_id="trace") as trace:
+            with gr.Accordion(
+                ui.t("chat_trace.title"), open=False, elem_id="trace", elem_classes="atelier-drawer"
+            ) as trace:
                 look = Look(ui, drawer(ui))
     panes = tuple(Pane(ui, bar, parts, composer, side) for parts, side in ((left, "left"), (right, "right")))
     desk = Desk(ui, panes, composer, take)
@@ -67,7 +70,7 @@ def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
     history = gr.Chatbot(
         label=ui.t("section.chat"), placeholder=ui.t("chat.empty"), examples=examples if bar is None else None,
         buttons=["copy"], latex_delimiters=LATEX, sanitize_html=True, allow_tags=False, feedback_options=None,
-        height="max(16rem, 100dvh - 27rem)", elem_id="history" if bar is None else "history-right", show_label=False,
+        height="max(13rem, 100dvh - 27rem)", elem_id="history" if bar is None else "history-right", show_label=False,
     )  # fmt: skip
     buttons = act_bar(f"acts-{side}")
     with gr.Group(visible=False) as editor:
@@ -80,10 +83,12 @@ def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
         gr.HTML(elem_id=name if bar is None else f"{name}-right", elem_classes="atelier-slot")
         for name in ("wait", "gauge")
     )
-    policy, own = head.policy(ui, side)
-    with gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens:
-        own["token_view"] = gr.Checkbox(False, label=ui.t("chat_tokens.toggle"), info=ui.t("chat_tokens.toggle_help"))
-        strip = scored_strip(elem_id=f"scored-{side}")
+    with gr.Row(equal_height=False):
+        policy, own = head.policy(ui, side)
+        with gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens:
+            named = {"label": ui.t("chat_tokens.toggle"), "info": ui.t("chat_tokens.toggle_help")}
+            own["token_view"] = gr.Checkbox(False, **named, elem_id=f"token-view-{side}")
+            strip = scored_strip(elem_id=f"scored-{side}")
     address = gr.Textbox("", label=ui.t("section.chat"), elem_classes="atelier-hidden")
     return PaneParts(gr.State(Where()), line, boxes | own, extras, earlier, history, buttons, editor, text, alert,
                      progress, gauge, policy, tokens, strip, address, model)  # fmt: skip
@@ -94,12 +99,13 @@ def _composer(ui: Ui, two: gr.Checkbox, listed: gr.HTML, name: gr.Textbox, searc
     targets = [(ui.t(f"chat_two.{name}"), name) for name in TARGETS]
     target = gr.Radio(targets, value=TARGETS[0], label=ui.t("chat_two.target"), visible=False, elem_id="target")
     files = act_bar("files")
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=True, elem_id="composer"):
         role = gr.Dropdown([(ui.t(f"chat_role.{role}"), role) for role in ROLES], value=ROLES[0], show_label=False,
                            label=ui.t("chat_role.label"), scale=1, min_width=110, container=False,
                            elem_id="role")  # fmt: skip
         box = gr.Textbox(label=ui.t("chat.input"), show_label=False, placeholder=ui.t("chat.input"), value="",
-                         lines=1, max_lines=8, scale=8, elem_id="question", container=False)  # fmt: skip
+                         lines=1, max_lines=8, scale=8, elem_id="question", container=False,
+                         interactive=False)  # fmt: skip  # until the page has opened what its address names
         attach = gr.UploadButton("📎", size="md", scale=0, min_width=52, file_count="multiple", file_types=DOCUMENTS,
                                  elem_id="attach")  # fmt: skip
         send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110, elem_id="send")

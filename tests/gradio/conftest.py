@@ -99,7 +99,9 @@ def serving(home: Path, **settings: Any) -> Iterator[Site]:
     """The mirror on a free port, in a thread."""
     engine = EchoEngine(Settings(home=home, model="echo", **settings), serve=True)
     engine.echo = Obedient()
-    config = uvicorn.Config(application(engine, Options()), host="127.0.0.1", port=0, log_level="warning", ws="none")
+    bound: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "log_level": "warning", "ws": "none"}
+    # an open page's stream would hold it up
+    config = uvicorn.Config(application(engine, Options()), **bound, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

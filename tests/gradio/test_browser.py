@@ -105,18 +105,19 @@ def test_the_address_carries_the_settings_and_the_language_link_keeps_them(site:
     page.wait_for_function(f"document.querySelector('{BOX}').value === 'Bonjour'")
     assert site.echo.ended == [] or "Bonjour" not in {text for text, *_ in site.echo.ended}  # a link never sends
     page.get_by_role("button", name="Paramètres").click()
-    number = page.locator("#param-temperature input[type=number]")
-    assert number.input_value() == "1.3"
-    number.fill("0.4")
+    number = page.locator("#param-max_tokens input[type=number]")
+    assert page.locator("#param-temperature input[type=number]").input_value() == "1.3"
+    number.fill("77")
     number.press("Tab")
-    page.wait_for_function("location.search.includes('temperature=0.4')")
+    page.wait_for_function("location.search.includes('max_tokens=77')")
     page.get_by_role("link", name="English").click()
     page.wait_for_url("**/gradio/en/**")  # the page before has a box, too
     page.wait_for_selector(BOX)
     page.wait_for_function(f"document.querySelector('{BOX}')?.value === 'Bonjour'")
-    assert "/gradio/en/" in page.url and parse_qs(urlsplit(page.url).query)["temperature"] == ["0.4"]
+    kept = parse_qs(urlsplit(page.url).query)
+    assert "/gradio/en/" in page.url and kept["max_tokens"] == ["77"] and kept["temperature"] == ["1.3"]
     page.get_by_role("button", name="Parameters").click()
-    page.wait_for_function("document.querySelector('#param-temperature input[type=number]')?.value === '0.4'")
+    page.wait_for_function("document.querySelector('#param-max_tokens input[type=number]')?.value === '77'")
     tab.errors.clear()  # leaving a page aborts its streams, which Gradio writes to the console
 
 
