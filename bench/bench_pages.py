@@ -13,7 +13,9 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import linear_regression
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -31,6 +33,10 @@ MODEL = "echo"
 SHOWN = 30
 ANSWER = "A token is a piece of a word.  \n- It has a number,\n- and *a place* in the text: `{number}`. "
 CHROMIUM = "/usr/bin/chromium"
+WARM = 5  # conversations open before the first that is weighed
+PATIENCE_MS = 120_000
+Found = dict[str, list[float]]
+PATHS = {"streamlit": "/", "gradio": "/gradio/fr/"}
 LAST = "message {last} "  # what the last message begins with
 DRAWN = {
     "streamlit": ("[data-testid=stChatMessage]", "messages plus anciens"),
@@ -39,29 +45,40 @@ DRAWN = {
 
 
 def main() -> None:
-    """Measures both interfaces, prints the table, writes the JSON."""
+    """Measures both interfaces, prints the table, writes the JSON, with what was found where a part fails."""
     parser = argparse.ArgumentParser(prog="python -m bench pages", description=__doc__)
     parser.add_argument("--messages", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--open", type=int, default=20, help="conversations opened to weigh one")
+    parser.add_argument("--open", type=int, default=40, help="conversations opened to weigh one")
+    parser.add_argument("--interface", choices=tuple(DRAWN), action="append", help="those alone")
     parser.add_argument("--chromium", default=CHROMIUM)
     parser.add_argument("--out", type=Path, default=stage.RESULTS)
     options = parser.parse_args()
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, Found] = {name: {} for name in options.interface or DRAWN}
+    failures: list[Exception] = []
     with stage.data_folder() as folder:
-        chats = stored(folder, options.messages, options.open + 1)
+        chats = stored(folder, options.messages, options.open + WARM + 1)
         with stage.application(folder, ATELIER_MODEL=MODEL) as (address, process):
-            stage.wait_for(f"{address}/gradio/fr/", process, 300)
-            for face in (Streamlit(address), Gradio(address)):
-                found[face.name] = server(face, chats, options.rounds, process)
-            with browser(options.chromium) as chromium:
-                for name in found:
-                    last = LAST.format(last=options.messages)
-                    found[name] |= drawing(chromium, address, name, chats[0], last, options.rounds)
+            stage.wait_for(f"{address}/gradio/fr/", process, 300)  # it is mounted in the background, in this process
+            for name, figures in found.items():
+                face = FACES[name](address)
+                for part in (
+                    partial(reruns, face, chats[0], options.rounds, process),
+                    partial(weights, face, chats[1:], process),
+                    partial(drawings, address, name, chats[0], options),
+                ):
+                    try:
+                        figures |= part()
+                    except Exception as error:  # the other parts are measured all the same; it is raised at the end
+                        failures.append(error)
+                    print(name, figures, flush=True)
     rows = [
         {"interface": name, **{what: median(all_of) for what, all_of in one.items()}} for name, one in found.items()
     ]
-    publish("pages", rows, {"load": os.getloadavg(), **found}, options.out)
+    raw = {"load": os.getloadavg(), "failures": [repr(error) for error in failures], **found}
+    publish("pages", rows, raw, options.out)
+    if failures:
+        raise ExceptionGroup("parts that failed", failures)
 
 
 def stored(folder: Path, messages: int, count: int) -> list[str]:
@@ -146,18 +163,29 @@ class Gradio:
         return text
 
 
-def server(face: Any, chats: list[str], rounds: int, process: psutil.Process) -> dict[str, list[float]]:
-    """Seconds of a page's run at the server, and MiB that each open conversation adds to the process."""
-    with face.session(chats[0]) as again:
-        again()
-        runs = [again() for _ in range(rounds)]
-    before = process.memory_info().rss
+def reruns(face: Any, chat: str, rounds: int, process: psutil.Process) -> Found:
+    """Seconds of a page's run at the server, and of the server's processor for it; the first of a session apart."""
+    with face.session(chat):  # the first one of a process imports what it needs
+        pass
+    started = time.perf_counter()
+    with face.session(chat) as again:
+        first, walls, used = time.perf_counter() - started, [], []
+        for _ in range(rounds):
+            before = sum(process.cpu_times()[:2])
+            walls.append(again())
+            used.append(sum(process.cpu_times()[:2]) - before)
+    return {"first run (s)": [first], "run at the server (s)": walls, "processor (s)": used}
+
+
+def weights(face: Any, chats: list[str], process: psutil.Process) -> Found:
+    """MiB that each open conversation adds to the process: the slope over all of them, once some are open."""
+    weighed = []
     with contextlib.ExitStack() as stack:
-        for chat in chats[1:]:
+        for number, chat in enumerate(chats):
             stack.enter_context(face.session(chat))
-        after = process.memory_info().rss
-    print(face.name, runs, (after - before) / 2**20, flush=True)
-    return {"run at the server (s)": runs, "memory per open one (MiB)": [(after - before) / 2**20 / (len(chats) - 1)]}
+            if number >= WARM:
+                weighed.append(process.memory_info().rss / 2**20)
+    return {"memory per open one (MiB)": [linear_regression(range(len(weighed)), weighed).slope]}
 
 
 @contextlib.contextmanager
@@ -171,28 +199,28 @@ def browser(path: str) -> Iterator[Any]:
         opened.close()
 
 
-def drawing(chromium: Any, address: str, name: str, chat: str, last: str, rounds: int) -> dict[str, list[float]]:
+def drawings(address: str, name: str, chat: str, options: argparse.Namespace) -> Found:
     """Seconds from an empty page to the last 30 messages in sight, files of the page in the cache; and of "earlier"."""
-    path = {"streamlit": "/", "gradio": "/gradio/fr/"}[name]
-    page = chromium.new_context(locale="fr-FR", viewport={"width": 1280, "height": 720}).new_page()
-    messages, earlier = DRAWN[name]
-    url = f"{address}{path}?{urlencode({'chat': chat, 'model': MODEL})}"
-    found: dict[str, list[float]] = {"opened in Chromium (s)": [], "earlier in Chromium (s)": []}
-    for turn in range(rounds + 1):
-        page.goto("about:blank")
-        started = time.perf_counter()
-        page.goto(url, wait_until="commit")
-        page.locator(messages).filter(has_text=last).last.wait_for()
-        opened = time.perf_counter() - started
-        drawn = page.locator(messages).count()
-        button = page.get_by_role("button", name=earlier)
-        started = time.perf_counter()
-        button.click()
-        page.wait_for_function(
-            "([what, count]) => document.querySelectorAll(what).length > count", arg=[messages, drawn]
-        )
-        if turn:  # the first one fills the browser's cache
-            found["opened in Chromium (s)"].append(opened)
-            found["earlier in Chromium (s)"].append(time.perf_counter() - started)
-    print(name, drawn, found, flush=True)
-    return found
+    opened: list[float] = []
+    earlier: list[float] = []
+    messages, button = DRAWN[name]
+    with browser(options.chromium) as chromium:
+        page = chromium.new_context(locale="fr-FR", viewport={"width": 1280, "height": 720}).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        for _ in range(options.rounds + 1):
+            page.goto("about:blank")
+            started = time.perf_counter()
+            page.goto(f"{address}{PATHS[name]}?{urlencode({'chat': chat, 'model': MODEL})}", wait_until="commit")
+            last = LAST.format(last=options.messages)
+            page.locator(messages).filter(has_text=last).last.wait_for()
+            opened.append(time.perf_counter() - started)
+            drawn = page.locator(messages).count()
+            started = time.perf_counter()
+            page.get_by_role("button", name=button).click()
+            more = "([what, count]) => document.querySelectorAll(what).length > count"
+            page.wait_for_function(more, arg=[messages, drawn])
+            earlier.append(time.perf_counter() - started)
+    return {"opened in Chromium (s)": opened[1:], "earlier in Chromium (s)": earlier[1:]}  # the first fills the cache
+
+
+FACES = {face.name: face for face in (Streamlit, Gradio)}

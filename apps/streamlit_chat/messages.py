@@ -16,6 +16,7 @@ from apps.ui import present
 from apps.ui.window import Fate, fates, struck
 from engine.conversation import Node
 
+GROUP = 10  # messages that keep their places together: what a browser has drawn, it draws again where places move
 PICTURE = 240  # pixels wide
 AVATARS: Mapping[str, str] = {
     "user": ":material/person:",
@@ -27,22 +28,29 @@ AVATARS: Mapping[str, str] = {
 
 def messages(pane: Pane) -> DeltaGenerator | None:
     """Draw them; what comes back is the place of the answer that is being written, None while there is none."""
-    path, shown = pane.path(), pane.get("shown", SHOWN)
-    _earlier(pane, len(path) - shown)
-    gone = fates(pane.shown_plan(), pane.conversation)
-    place, held = None, pane.held()
-    for node in path[-shown:]:
-        live = pane.chat.writing is not None and pane.chat.writing.node_id == node.id
-        with st.chat_message(node.role, avatar=AVATARS[node.role]):
-            if live:
-                place = st.container()
-            elif pane.get("editing") == node.id:
-                _editor(pane, node)
-            else:
-                _message(pane, node, gone.get(node.id), in_hand=node is held)
+    path = pane.path()
+    start = max(0, len(path) - pane.get("shown", SHOWN))
+    _earlier(pane, start)
+    gone, held, place = fates(pane.shown_plan(), pane.conversation), pane.held(), None
+    for first in range(0, len(path), GROUP):
+        with st.container():  # nothing at all while it is empty
+            for node in path[max(first, start) : first + GROUP]:
+                place = _one(pane, node, gone.get(node.id), in_hand=node is held) or place
     if path and not pane.chat.writing and pane.conversation.children(path[-1].id):
         st.caption(f":material/call_split: {pane.ui.t('chat_act.here')}")
     return place
+
+
+def _one(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> DeltaGenerator | None:
+    """Draw one; what comes back is its place while it is being written."""
+    with st.chat_message(node.role, avatar=AVATARS[node.role]):
+        if pane.chat.writing is not None and pane.chat.writing.node_id == node.id:
+            return st.container()
+        if pane.get("editing") == node.id:
+            _editor(pane, node)
+        else:
+            _message(pane, node, fate, in_hand)
+    return None
 
 
 def _earlier(pane: Pane, hidden: int) -> None:
