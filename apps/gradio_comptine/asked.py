@@ -106,7 +106,7 @@ class Asked:
         said = f"<p>{html.escape(comptine.budget_text(whole, words))}</p>"
         return {
             self.parts.bars: comptine.token_bars_html(alone, words),
-            self.parts.gauge: present.gauge_html(gauge) if gauge else said,
+            self.parts.gauge: (present.gauge_html(gauge) if gauge else "") + said,
             self.parts.prompt: self._prompt(asked),
             self.parts.survivors: self._survivors(cell, model),
         }

@@ -86,12 +86,17 @@ def _limits(asked: Asked, limits: Limits) -> None:
 
 def _run(running: Running, blocks: gr.Blocks) -> None:
     parts, asked = running.parts, running.asked
-    read, written = _read(asked), parts.written
+    read = _read(asked, parts.wanted)
     blocks.load(running.opened, None, [*parts.boxes.values(), parts.guide, parts.examples], **INTERNAL)
     parts.way.input(running.way, read, parts.guide, **INTERNAL)
     for event, handler in ((parts.run.click, running.run), (parts.guide.click, running.guided),
                            (parts.examples.click, running.example)):  # fmt: skip
-        event(handler, read, written, **INTERNAL).failure(running.broken, None, written, **INTERNAL)
+        begun = event(handler, read, parts.readied, **INTERNAL)
+        told = {parts.wanted, parts.boxes["strict"]}
+        followed = begun.success(running.follow, told, parts.followed, **INTERNAL)
+        for one in (begun, followed):
+            one.failure(running.broken, None, [parts.progress, parts.alert], **INTERNAL)
+        followed.then(running.ended, {parts.wanted, parts.result, parts.today}, parts.ended, **INTERNAL)
     parts.stop.click(running.stop, None, parts.progress, queue=False, **INTERNAL)
 
 

@@ -40,6 +40,7 @@ class Parts:
     verdict: gr.HTML
     metrics: gr.HTML
     under: gr.Column
+    wanted: gr.State
     result: gr.State
     today: gr.State
     outbox: gr.Textbox
@@ -51,11 +52,22 @@ class Parts:
                 self.boxes["text"], self.boxes["prefix_text"]]  # fmt: skip
 
     @property
-    def written(self) -> list[Any]:
-        """What a run may change."""
-        return [*self.steps.values(), *self.boxes.values(), self.guide, self.examples, self.run, self.stop, self.alert,
-                self.progress, self.answer, self.strip, self.verdict, self.metrics, self.under, self.result,
-                self.today]  # fmt: skip
+    def readied(self) -> list[Any]:
+        """What the beginning of a run writes."""
+        return [*self.steps.values(), *self.boxes.values(), self.examples, self.run, self.stop, self.alert,
+                self.progress, self.answer, self.strip, self.verdict, self.metrics, self.under, self.wanted,
+                self.result]  # fmt: skip
+
+    @property
+    def followed(self) -> list[Any]:
+        """What a run writes while it goes on."""
+        return [self.progress, self.answer, self.strip, self.result, self.alert]
+
+    @property
+    def ended(self) -> list[Any]:
+        """What the end of a run writes."""
+        return [self.run, self.stop, self.answer, self.strip, self.verdict, self.metrics, self.alert, self.under,
+                self.today, self.guide, self.steps["sweep"]]  # fmt: skip
 
     def opened(self, name: str) -> Update:
         """That step open and the others folded: only the current one is."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -23,10 +25,16 @@ from engine.comptine.running import CellRun, Strip
 from engine.errors import EngineError, error_from
 
 Runs = dict[tuple[str, str], CellRun]
+DRAW_EVERY_S = 0.12
+ALIVE_S = 1.0
 
 
 class Running:
-    """What starts, follows and stops a run; at most one in a page."""
+    """What starts, follows and stops a run; at most one in a page.
+
+    In three events: the page is made ready, the answer is followed, its end is shown. For each update of the one in the
+    middle Gradio's page walks through everything that its event may write, so that is as little as possible.
+    """
 
     def __init__(self, ui: Ui, asked: Asked, parts: Parts) -> None:
         self.ui, self.asked, self.parts = ui, asked, parts
@@ -44,31 +52,50 @@ class Running:
         """The way in that was chosen: the guided sequence, or the controls alone."""
         return {self.parts.guide: gr.HTML(visible=values[self.parts.way] == "sheet")}
 
-    def run(self, values: Values, request: gr.Request) -> Iterator[Update]:
-        """Run what the controls ask for."""
+    def run(self, values: Values, request: gr.Request) -> Update:
+        """Ready to run what the controls ask for."""
         try:
-            cell = self.asked.cell(values)
+            return self._begun(self.asked.cell(values), "", request)
         except EngineError as error:
-            yield {self.parts.alert: kit.error_html(error, self.ui)}
-            return
-        yield from self._followed(cell, values, request)
+            return {self.parts.alert: kit.error_html(error, self.ui), self.parts.wanted: None}
 
-    def guided(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
-        """Set the controls to a reading or a hypothesis of the sheet, and run it."""
+    def guided(self, values: Values, event: gr.EventData, request: gr.Request) -> Update:
+        """The controls set to a reading or a hypothesis of the sheet, ready to run it."""
         name = acts.said(event).get("name", "")
-        cell = readings().get(name)
-        if cell is None:
-            yield {self.parts.alert: gr.skip()}
-            return
-        yield from self._set_and_run(cell, values, request, name)
+        return self._set(readings().get(name), name, values, request)
 
-    def example(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
-        """Run one of the three examples."""
-        cell = EXAMPLES.get(acts.said(event).get("name", ""))
-        if cell is None:
-            yield {self.parts.alert: gr.skip()}
+    def example(self, values: Values, event: gr.EventData, request: gr.Request) -> Update:
+        """The controls set to one of the three examples, ready to run it."""
+        return self._set(EXAMPLES.get(acts.said(event).get("name", "")), "", values, request)
+
+    def follow(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """The run to its end. Who goes away ends it."""
+        page, parts = self._page(request), self.parts
+        if values[parts.wanted] is None:
+            yield {parts.progress: ""}
             return
-        yield from self._set_and_run(cell, values, request)
+        cell, _ = values[parts.wanted]
+        run: CellRun | None = None
+        try:
+            model = self.ui.model(cell.model, self.ui.person(request))
+            strict = bool(values[parts.boxes["strict"]])
+            run = self._runs[page] = CellRun(model, cell, owner=page[0], strict=strict)
+            yield from self._updates(cell, run)
+            yield {parts.progress: "", parts.result: run.result}
+        except EngineError as error:
+            yield {parts.progress: "", parts.alert: kit.error_html(error, self.ui)}
+        finally:
+            if run is not None:
+                run.stop()
+                self._runs.pop(page, None)
+
+    def ended(self, values: Values) -> Update:
+        """What came of the run, and the page ready for the next."""
+        result: CellResult | None = values[self.parts.result]
+        ready: Update = {self.parts.run: gr.Button(visible=True), self.parts.stop: gr.Button(visible="hidden")}
+        if result is None or values[self.parts.wanted] is None:
+            return ready
+        return ready | self._ended(result, values, values[self.parts.wanted][1])
 
     def stop(self, request: gr.Request) -> str:
         """Stop the page's run; what was said so far is kept."""
@@ -79,56 +106,48 @@ class Running:
 
     def broken(self) -> Update:
         """What is shown after a defect of our own, whose traceback is in the log."""
-        return self._rest() | {self.parts.alert: kit.error_html(present.neutral_error(self.ui.words), self.ui)}
+        return {
+            self.parts.progress: "",
+            self.parts.alert: kit.error_html(present.neutral_error(self.ui.words), self.ui),
+        }
 
     def _page(self, request: gr.Request) -> tuple[str, str]:
         return self.ui.person(request).id, request.session_hash or ""
 
-    def _set_and_run(self, cell: Cell, values: Values, request: gr.Request, name: str = "") -> Iterator[Update]:
-        from dataclasses import replace
+    def _set(self, cell: Cell | None, name: str, values: Values, request: gr.Request) -> Update:
+        if cell is None:  # a browser may say anything
+            return {self.parts.wanted: None}
+        wanted = replace(cell, model=values[self.asked.bar.model] or None)
+        return controls.shown(self.parts.boxes, values_of(cell)) | self._begun(wanted, name, request)
 
-        yield controls.shown(self.parts.boxes, values_of(cell))
-        model = values[self.asked.bar.model] or None
-        yield from self._followed(replace(cell, model=model), values, request, name)
-
-    def _followed(self, cell: Cell, values: Values, request: gr.Request, name: str = "") -> Iterator[Update]:
-        """The run to its end. Who goes away ends it."""
-        page, parts = self._page(request), self.parts
-        if page in self._runs:
-            yield {parts.alert: f"<p role='alert'>{html.escape(self.ui.t('comptine.busy'))}</p>"}
-            return
-        run: CellRun | None = None
-        try:
-            yield self._begun()
-            model = self.ui.model(cell.model, self.ui.person(request))
-            strict = bool(values[parts.boxes["strict"]])
-            run = self._runs[page] = CellRun(model, cell, owner=page[0], strict=strict)
-            for step in run:
-                if not isinstance(step, CellResult):
-                    yield self._coming(cell, step)
-            assert run.result is not None
-            yield self._rest() | self._ended(run.result, values, name)
-        except EngineError as error:
-            yield self._rest() | {parts.alert: kit.error_html(error, self.ui)}
-        finally:
-            if run is not None:
-                run.stop()
-                self._runs.pop(page, None)
-
-    def _begun(self) -> Update:
+    def _begun(self, cell: Cell, name: str, request: gr.Request) -> Update:
         parts = self.parts
+        if self._page(request) in self._runs:
+            return {parts.alert: f"<p role='alert'>{html.escape(self.ui.t('comptine.busy'))}</p>", parts.wanted: None}
         waiting = kit.progress_html(present.progress_text(None, self.ui.words))
         return parts.opened("run") | {
             parts.run: gr.Button(visible="hidden"), parts.stop: gr.Button(visible=True), parts.alert: "",
             parts.progress: waiting, parts.answer: "", parts.strip: None, parts.verdict: "", parts.metrics: "",
-            parts.examples: "", parts.under: gr.Column(visible=False), parts.result: None,
+            parts.examples: "", parts.under: gr.Column(visible=False), parts.result: None, parts.wanted: (cell, name),
         }  # fmt: skip
 
-    def _coming(self, cell: Cell, step: Any) -> Update:
-        if isinstance(step, Strip):
-            strip = strip_data(step.marks, cell, self.ui.words)
-            return {self.parts.answer: _whole(cell, step.text), self.parts.strip: strip, self.parts.progress: ""}
-        return {self.parts.progress: kit.progress_html(present.progress_text(step, self.ui.words))}
+    def _updates(self, cell: Cell, run: CellRun) -> Iterator[Update]:
+        """The answer and its strip, not more often than a page can draw; what is waited for before."""
+        drawn, said = 0.0, ""
+        for step in run:
+            now = time.monotonic()
+            if isinstance(step, Strip) and now - drawn >= DRAW_EVERY_S:
+                drawn, said = now, ""
+                strip = strip_data(step.marks, cell, self.ui.words)
+                yield {self.parts.answer: _whole(cell, step.text), self.parts.strip: strip, self.parts.progress: said}
+            elif not isinstance(step, Strip | CellResult) and not drawn:
+                told = kit.progress_html(present.progress_text(step, self.ui.words))
+                if told != said:
+                    said = told
+                    yield {self.parts.progress: told}
+            elif drawn and now - drawn >= ALIVE_S:  # who has gone is noticed at an update
+                drawn = now
+                yield {self.parts.progress: ""}
 
     def _ended(self, result: CellResult, values: Values, name: str) -> Update:
         parts, words = self.parts, self.ui.words
@@ -143,15 +162,10 @@ class Running:
             parts.metrics: metrics_html(self.ui, result),
             parts.alert: kit.error_html(failed, self.ui) if failed else "",
             parts.under: gr.Column(visible=True),
-            parts.result: result,
             parts.today: told,
             parts.guide: guide(self.ui, told),
             parts.steps["sweep"]: gr.Accordion(visible=True),
         }
-
-    def _rest(self) -> Update:
-        return {self.parts.progress: "", self.parts.run: gr.Button(visible=True),
-                self.parts.stop: gr.Button(visible="hidden")}  # fmt: skip
 
 
 def _whole(cell: Cell, text: str) -> str:

@@ -28,6 +28,7 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     made["way"] = gr.Radio(ways, value="measured", label=t("comptine.ways"), show_label=False, container=False,
                            elem_id="comptine-way")  # fmt: skip
     made["guide"] = act_bar("comptine-guide")
+    made["guide"].visible = False
     steps, held = {}, dict[str, Any]()
     with gr.Accordion(t("comptine.step_rhyme"), open=True, elem_id="comptine-step-rhyme") as steps["rhyme"]:
         held |= boxes.rhyme(ui)
@@ -77,7 +78,7 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     ]:
         sweep = sweeps(ui)
     outbox = gr.Textbox("", label=t("comptine.files"), elem_classes="atelier-hidden")
-    parts = Parts(steps=steps, boxes=held, ends=limit.ends, result=gr.State(None), today=gr.State({}), outbox=outbox,
-                  **made)  # fmt: skip
+    parts = Parts(steps=steps, boxes=held, ends=limit.ends, wanted=gr.State(None), result=gr.State(None),
+                  today=gr.State({}), outbox=outbox, **made)  # fmt: skip
     buttons = {"files": files, "to_question": to_question, "to_run": to_run}
     wire(ui, blocks, Asked(ui, bar, parts), below, limit, rest, sweep, buttons)
