@@ -16,6 +16,7 @@ from engine.engine import Model
 from engine.errors import EngineError
 
 T = TypeVar("T")
+FOLDED = "folded"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class Desk:
         return str(self.get("step", "rhyme"))
 
     @property
+    def way(self) -> str | None:
+        """The way in that is open; None where both are folded."""
+        found = self.get("way", "sheet")
+        return None if found == FOLDED else str(found)
+
+    @property
     def cell(self) -> Cell:
         """The cell that the controls ask for. Raises BadInput."""
         return cell_of(self.values, self.ui.card.id)
@@ -109,6 +116,7 @@ class Desk:
             self.set(name, None)
         self.set("running", run)
         self.set("step", "run")
+        self.set("way", FOLDED)
 
     def stop(self) -> None:
         """End the run under way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from apps.streamlit_comptine.desk import Desk
+from apps.streamlit_comptine.desk import FOLDED, Desk
 from apps.streamlit_kit import plain
 from engine.comptine.cell import Cell
 from engine.comptine.guided import Step, steps
@@ -18,28 +18,28 @@ EXAMPLES = {
 
 
 def guide(desk: Desk) -> None:
-    """The chooser of the way, and what it offers; a click runs it."""
+    """The chooser of the way, and what it offers; a click runs it, which folds it: what comes is further down."""
     t = desk.ui.t
     st.segmented_control(
-        t("comptine.ways"), WAYS, key=desk.bound("way", desk.get("way", WAYS[0])), required=True,
+        t("comptine.ways"), WAYS, key=desk.bound("way", desk.way),
         format_func=lambda name: t(f"comptine.way_{name}"), label_visibility="collapsed", on_change=_chosen,
         args=(desk,),
     )  # fmt: skip
-    if desk.get("way", WAYS[0]) == "sheet":
+    if desk.way == "sheet":
         _sheet(desk)
-    else:
+    elif desk.way == "measured":
         _measured(desk)
 
 
 def _chosen(desk: Desk) -> None:
-    desk.set("way", st.session_state[desk.key("box.way")])
+    desk.set("way", st.session_state[desk.key("box.way")] or FOLDED)
 
 
 def _measured(desk: Desk) -> None:
     t = desk.ui.t
     st.caption(t("comptine.way_measured_help"))
-    if desk.run is None:
-        st.markdown(t("comptine.unmeasured"))
+    st.markdown(t("comptine.unmeasured"))
+    with st.container(horizontal=True):
         for name, cell in EXAMPLES.items():
             _button(desk, cell, f"comptine.example.{name}")
 

@@ -18,6 +18,7 @@ from engine.comptine.tokens import Tokens, count
 from engine.errors import EngineError
 
 PREFIXES = ("none", AUTO, "own")
+OWN = 0  # stands for the model's own window
 
 
 def question_step(desk: Desk) -> None:
@@ -90,9 +91,10 @@ def _prefix_kind(desk: Desk) -> None:
 
 def _window(desk: Desk) -> None:
     t, values = desk.ui.t, desk.values
-    sizes = [None, *dict.fromkeys([*WINDOWS, *([values["window"]] if values["window"] else [])])]
+    now = values["window"] or OWN
+    sizes = list(dict.fromkeys([OWN, *WINDOWS, now]))
     st.selectbox(
-        t("comptine.window"), sizes, key=desk.bound("window", values["window"]), help=t("comptine.window_help"),
+        t("comptine.window"), sizes, key=desk.bound("window", now), help=t("comptine.window_help"),
         format_func=lambda size: str(size) if size else t("comptine.window_own"), accept_new_options=True,
         on_change=_new_window, args=(desk,),
     )  # fmt: skip
@@ -104,7 +106,8 @@ def _window(desk: Desk) -> None:
 def _new_window(desk: Desk) -> None:
     """Any number of tokens may be typed; what is none leaves the model's own window."""
     digits = "".join(sign for sign in str(st.session_state[desk.key("box.window")] or "") if sign in "0123456789")
-    desk.change(window=min(max(int(digits[:9]), MIN_WINDOW), MAX_WINDOW) if digits else None)
+    size = int(digits[:9] or OWN)
+    desk.change(window=min(max(size, MIN_WINDOW), MAX_WINDOW) if size else None)
 
 
 def _fits(desk: Desk) -> None:

@@ -34,7 +34,7 @@ def told(desk: Desk) -> str:
     """The step in a few words."""
     values, t = desk.values, desk.ui.t
     variant = t(f"comptine.variants.{values['variant']}")
-    return f"{desk.ui.words.number(values['n'])} · {variant}"
+    return f"{desk.ui.words.n('comptine.count', values['n'])} · {variant}"
 
 
 def _controls(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps.ui.i18n import words
 from engine.comptine.cell import Cell
+from engine.comptine.charts import CHARTS
 from engine.comptine.running import run
 from tests.pages.conftest import ROOT, EchoEngine, texts
 
@@ -60,8 +61,9 @@ def test_every_step_and_every_fold_opens_in_both_languages(page: AppTest, lang: 
     page.session_state["lang"] = lang
     for box in ("prompt", "ends_box", "engines_box", "whole", "surprise", "card"):
         page.session_state[f"comptine.{box}"] = True
-    page.run()
-    for step in ("question", "run"):
+    page.session_state["comptine.step"] = "sweep"
+    clean(page.run())
+    for step in ("rhyme", "question", "run"):
         at(page, step)
     assert page.caption[0].value == words("fr" if lang == "fr" else "en").t("question.comptine")
 
@@ -76,7 +78,9 @@ def test_a_run_gives_the_engines_own_metrics_and_says_them(page: AppTest, engine
     assert result.cell == cell and result.metrics() == same.metrics() and result.score.strict == 1.0
     shown = texts(page)
     assert "10 of 10 exact, then stopped" in shown and "| strict accuracy | 1.00 |" in shown
-    assert page.button(key="comptine.under.trace").disabled is False
+    page.button(key="comptine.under.trace").click().run()
+    clean(page)
+    assert page.session_state["comptine.panel"][1].messages[0].content == cell.prompt().text
 
 
 def test_the_address_tells_the_cell_and_never_a_text(page: AppTest) -> None:
@@ -93,10 +97,11 @@ def test_the_address_tells_the_cell_and_never_a_text(page: AppTest) -> None:
 
 def test_the_sheet_runs_with_one_click(page: AppTest) -> None:
     page.run()
+    assert "byte" in texts(page)
     page.button(key="comptine.go.zero_shot.comptine.reading.as_written").click().run()
     result = ended(page)
     assert (result.cell.verses, result.cell.last, result.cell.variant) == (69, 30, "constant")
-    assert "byte" in texts(page) and page.session_state["comptine.step"] == "run"
+    assert page.session_state["comptine.step"] == "run"
 
 
 def test_a_prompt_beyond_the_window_is_not_sent_and_the_survivors_are_shown(page: AppTest) -> None:
@@ -133,6 +138,34 @@ def test_a_run_opens_in_chat(page: AppTest, app: AppTest, engine: EchoEngine) ->
     app.button(key="comptine.to_chat").click().run()
     assert not app.exception
     assert app.session_state["chat.open"].conversation.path()[0].content.startswith("Vers 1:")
+
+
+def test_a_sweep_runs_is_kept_and_its_pictures_are_drawn(page: AppTest, engine: EchoEngine) -> None:
+    page.session_state["comptine.step"] = "sweep"
+    page.session_state["comptine.grid"] = {"verses": "5, 6", "shots": [0, 1], "seeds": 1}
+    page.run()
+    clean(page)
+    page.button(key="comptine.sweep_start").click().run()
+    clean(page)
+    job = engine.jobs.list("local")[-1]
+    assert page.button(key="comptine.sweep_cancel")
+    assert engine.jobs.wait(job.id, 60).state == "done", engine.jobs.get(job.id)
+    clean(page.run())
+    assert "Done: 4 of 4 cells" in texts(page).replace("\\", "")
+    for view in (*CHARTS, "table"):
+        page.session_state["comptine.view"] = view
+        clean(page.run())
+    assert "| 5 |" in texts(page) and "Effective context" in texts(page)
+    assert "First − second" in texts(page)
+
+
+def test_a_grid_that_cannot_be_is_a_sentence(page: AppTest) -> None:
+    page.session_state["comptine.step"] = "sweep"
+    for grid, word in (({"verses": "x"}, "verses.0"), ({"verses": "5", "ranges": "9-10"}, "beyond"),
+                       ({"verses": ", ".join(map(str, range(5, 65))), "seeds": 100}, "more than")):  # fmt: skip
+        page.session_state["comptine.grid"] = grid
+        clean(page.run())
+        assert word in page.warning[0].value and page.button(key="comptine.sweep_start").disabled
 
 
 def test_a_file_that_is_no_run_is_a_sentence(page: AppTest, isolation: Path) -> None:
