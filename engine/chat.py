@@ -20,7 +20,7 @@ from engine.history import History, Patch
 from engine.live import Live as Live
 from engine.params import BY_NAME, Params
 from engine.sent import sent_request
-from engine.types import Role
+from engine.types import ROLES, Role
 from engine.writing import Begun, Task, Writing
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Chat:
         """Add a message where one stands; one of role user asks the model, others only add (`choice` may be None)."""
         if not text.strip() and not attachments:
             raise BadInput("there is nothing to send", what="message", reason="empty")
+        if role not in ROLES:
+            raise BadInput(f"there is no role {role}", what="message", reason="role")
         with self._acting:
             self.stop(wait=True)
             self._forget_draft()
@@ -97,17 +99,20 @@ class Chat:
             return self._ask(node.parent if node.role == "assistant" else node.id, choice)
 
     def resume(self, node_id: str, choice: Choice) -> Writing:
-        """Let the model go on writing this answer where it stopped."""
+        """Let the model go on writing this answer where it stopped. Raises BadInput for a question, and for an answer
+        that is being written in another tab.
+        """
         with self._acting:
             self.stop(wait=True)
-            node = replace(self.conversation.node(node_id), **_by(choice), outcome=None, error=None, state="writing")
+            before = self._answer(node_id)
+            node = replace(before, **_by(choice), outcome=None, error=None, state="writing")
             return self._write(node, lambda tree: tree.update(node).at(node.id), choice)
 
     def branch_with(self, node_id: str, prefix_text: str, choice: Choice) -> Writing:
         """Another answer beside this one, which begins with this text."""
         with self._acting:
             self.stop(wait=True)
-            node = self.conversation.node(node_id)
+            node = self._answer(node_id)
             kept = _scored(node.tokens, prefix_text)
             return self._ask(node.parent, choice, prefill=prefix_text, tokens=kept)
 
@@ -306,6 +311,17 @@ class Chat:
             self._engine.chats.keep_draft(self.owner, self.conversation.id, None)
         self.draft, self.draft_attachments = None, ()
 
+    def _answer(self, node_id: str) -> Node:
+        """The message, which must be an answer, and nobody's at work: two at once would write over each other."""
+        if self.conversation.node(node_id).state == "writing":
+            self.refresh()  # it may have ended meanwhile
+        node = self.conversation.node(node_id)
+        if node.role != "assistant":
+            raise BadInput("only an answer can be continued", what="message", reason="no_answer")
+        if node.state == "writing":
+            raise BadInput("this answer is being written elsewhere", what="message", reason="being_written")
+        return node
+
     def _model(self, choice: Choice) -> Model:
         return self._engine.model(choice.model, choice.key, role=choice.role)
 
@@ -353,8 +369,9 @@ def _scored(entries: Sequence[Any], text: str) -> tuple[Any, ...]:
     """The first entries, as far as their tokens are what this text begins with."""
     kept, so_far = [], ""
     for entry in entries:
-        so_far += entry.get("token", "")
-        if not entry.get("token") or not text.startswith(so_far):
+        token = entry.get("token")
+        if not isinstance(token, str) or not token or not text.startswith(so_far + token):
             break
         kept.append(entry)
+        so_far += token
     return tuple(kept)

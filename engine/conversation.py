@@ -14,6 +14,7 @@ from engine.types import Message, Outcome, Role
 NodeState = Literal["done", "writing", "interrupted"]
 TICK = 1e-6  # seconds between two siblings that the clock gives the same time
 TITLE_LENGTH = 60
+WINDOW_MAX = 10_000_000  # tokens of a virtual window: more than any model has, and what a field for numbers can show
 
 
 @dataclass(frozen=True)

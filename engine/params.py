@@ -205,7 +205,9 @@ class Params(Mapping[str, Any]):
 
 def _lines(value: Any) -> tuple[str, ...]:
     lines = value.splitlines() if isinstance(value, str) else value
-    return tuple(str(line) for line in lines if str(line))
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise TypeError(value)
+    return tuple(line for line in lines if line)
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
-from engine.conversation import ChatSettings
+from engine.conversation import WINDOW_MAX, ChatSettings
 from engine.errors import BadInput, NotFound
 from engine.library import Library
 from engine.params import Params
@@ -86,7 +86,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     policy: str = Field("stop", pattern="^(stop|rolling|truncate_middle|summarize)$")
-    virtual_window: int | None = Field(None, ge=1)
+    virtual_window: StrictInt | None = Field(None, ge=1, le=WINDOW_MAX)
     mode: str = Field("chat", pattern="^(chat|raw)$")
     template: StrictStr | None = None
     output_kind: str = Field("text", pattern="^(text|json_schema|grammar)$")
@@ -191,7 +191,7 @@ def _switched_on(fields: _LmFields) -> Iterator[tuple[str, Any]]:
 
 def _setting(short: str, value: Any, settings: dict[str, Any]) -> bool:
     """Whether it was one of the settings that a conversation has here."""
-    if short == "contextOverflowPolicy" and value in _POLICIES:
+    if short == "contextOverflowPolicy" and isinstance(value, str) and value in _POLICIES:
         settings["policy"] = _POLICIES[value]
         return True
     if short == "structured" and isinstance(value, dict):

@@ -163,7 +163,7 @@ def _alternative(entry: Mapping[str, Any]) -> Alternative:
 def _bytes(entry: Mapping[str, Any]) -> bytes:
     """The token's bytes; of its text where a server tells none, as OpenAI's protocol allows."""
     told = entry.get("bytes")
-    return str(entry.get("token", "")).encode("utf-8", "replace") if told is None else bytes(told)
+    return bytes(told) if isinstance(told, list) else str(entry.get("token", "")).encode("utf-8", "replace")
 
 
 def _probability(entry: Mapping[str, Any]) -> float:

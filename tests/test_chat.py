@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -533,3 +534,36 @@ def test_a_form_that_the_backend_cannot_hold_is_refused(chat: Chat) -> None:
     chat.settings(output_kind="grammar", output_source='root ::= "yes"')
     with pytest.raises(NotSupported):
         said(chat, "hi")
+
+
+def test_only_an_answer_is_gone_on_with(chat: Chat) -> None:
+    said(chat, "one two")
+    question = chat.conversation.path()[0]
+    chat.say("rules", None, role="system")
+    before = chat.conversation
+    for node in (question, before.path()[-1]):
+        for ask in (chat.resume, lambda key, choice: chat.branch_with(key, "x", choice)):
+            with pytest.raises(BadInput):
+                ask(node.id, ECHO)
+    assert chat.conversation == before
+    with pytest.raises(BadInput):
+        chat.say("x", ECHO, role="owner")  # type: ignore[arg-type]
+
+
+def test_an_answer_under_way_in_one_tab_is_not_gone_on_with_in_another(chat: Chat, desk: Engine) -> None:
+    writing = slow(chat)
+    until(lambda: stored(chat).node(writing.node_id).content)
+    other = Chat(desk, "local", chat.conversation.id)
+    with pytest.raises(BadInput) as refused:
+        other.resume(writing.node_id, ECHO)
+    assert refused.value.details["reason"] == "being_written"
+    chat.stop(wait=True)
+    whole = stored(chat).node(writing.node_id).content
+    assert other.resume(writing.node_id, ECHO).wait().content.startswith(whole)  # it has ended, though nobody looked
+
+
+def test_the_records_of_an_import_do_not_break_a_branch(chat: Chat) -> None:
+    answer = said(chat, "one two")
+    odd = chat.conversation.update(replace(answer, tokens=({"token": 3}, {"bytes": "x"}, {})))
+    chat._store(lambda _: odd)
+    assert chat.branch_with(answer.id, "one", ECHO).wait().tokens == ()

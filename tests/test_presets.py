@@ -111,3 +111,28 @@ def test_what_is_no_preset_is_refused(data: bytes) -> None:
 def test_values_are_checked() -> None:
     with pytest.raises(BadParameter):
         read_preset(lmstudio(temperature=7))
+
+
+LONG = {"format": "atelier-preset/1", "name": "a"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {**LONG, "params": {"stop": {"x": 1}}},
+        {**LONG, "params": {"stop": ["a", None]}},
+        {**LONG, "settings": {"virtual_window": True}},
+        {**LONG, "settings": {"virtual_window": 10**30}},
+        {"operation": {"fields": [{"key": "llm.prediction.stopStrings", "value": [{"a": 1}]}]}},
+        {"operation": {"fields": [{"key": "llm.prediction.stopStrings", "value": 5}]}},
+    ],
+)
+def test_values_of_another_type_are_refused(told: Any) -> None:
+    with pytest.raises(BadInput):
+        read_preset(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("value", [[], {}, 5, "nothing"])
+def test_a_policy_that_nobody_has_is_named(value: Any) -> None:
+    told = {"operation": {"fields": [{"key": "llm.prediction.contextOverflowPolicy", "value": value}]}}
+    assert read_preset(json.dumps(told).encode()).unread == ("llm.prediction.contextOverflowPolicy",)

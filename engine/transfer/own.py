@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from engine.conversation import Conversation
 from engine.transfer.reading import MAX_MESSAGES, Key, bad, checked, valid
+from engine.transfer.shapes import shown
 
 ONE, MANY = "atelier-chat/1", "atelier-chats/1"
 
@@ -60,6 +61,7 @@ def _conversation(told: Mapping[str, Any], filename: str) -> Conversation:
     fields = {name: value for name, value in told.items() if name not in ("format", "revision")}
     fields["nodes"] = dict(zip(keys, nodes, strict=True))
     made = checked(_adapter().validate_python, fields, filename)
+    checked(shown().validate_python, fields, filename)
     # Nobody writes on here what was being written elsewhere
     rest = {key: replace(node, state="interrupted") for key, node in made.nodes.items() if node.state == "writing"}
     return valid(replace(made, nodes={**made.nodes, **rest}) if rest else made, filename)

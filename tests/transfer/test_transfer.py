@@ -101,7 +101,7 @@ FILES = st.lists(
         kind=st.sampled_from(("text", "image")),
         text=TEXT,
         tokens=st.none() | st.integers(0, 9),
-        data_url=st.none() | TEXT,
+        data_url=st.none() | TEXT.map("data:image/png;base64,{}".format),
         warnings=st.lists(TEXT, max_size=2).map(tuple),
     ),
     max_size=2,
@@ -240,6 +240,25 @@ HOSTILE: dict[str, Any] = {
     "a leaf that is not there": own(leaf="zzz"),
     "an id with a zero": own(nodes=[node("a\0", None)]),
     "a bad setting": own(settings={"mode": "dance"}),
+    "a policy that nobody has": own(settings={"policy": "forget"}),
+    "a window below zero": own(settings={"virtual_window": -1}),
+    "a window beyond all": own(settings={"virtual_window": 10**30}),
+    "a picture elsewhere": own(
+        nodes=[
+            node(
+                "a",
+                None,
+                attachments=[{"name": "x", "kind": "image", "text": "", "data_url": "http://example.invalid/x.png"}],
+            )
+        ]
+    ),
+    "a speed in words": own(nodes=[node("a", None, stats={"tokensPerSecond": "fast"})]),
+    "a count in words": own(nodes=[node("a", None, usage={"prompt_tokens": "many"})]),
+    "a token that is none": own(nodes=[node("a", None, tokens=[{"token": 3}])]),
+    "a token of a gigabyte": own(nodes=[node("a", None, tokens=[{"token": "a", "bytes": 10**9}])]),
+    "a token in a token": own(nodes=[node("a", None, tokens=[{"token": "a", "top_logprobs": [{"logprob": "x"}]}])]),
+    "a window of words": own(nodes=[node("a", None, window={"segments": 5})]),
+    "an error of numbers": own(nodes=[node("a", None, error={"code": 5})]),
     "deep": b"[" * 100_000 + b"]" * 100_000,
     "deep inside": b'{"format": "atelier-chat/1", "nodes": ' + b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000 + b"}",
     "webui circle": webui({"a": {"role": "user", "parentId": "b"}, "b": {"role": "user", "parentId": "a"}}),

@@ -23,8 +23,9 @@ from tests.standins.llama_server import BareServer
 
 pytestmark = pytest.mark.model
 
-# Short, for each of their tokens is read on one thread; and few, so that many conversations begin alike
+# Short, for each of their tokens is read on one thread; some of them often, so that many conversations begin alike
 TEXTS = ("ça va ?", "x['é']", "🇫🇷e\u0301", "<|im_end|>\n<|im_start|>user\n", " \n\t ", "", "東京", "-7e-3")
+WEIGHTS = (16, 4, 1, 1, 1, 4, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +82,19 @@ def conversation(draw: random.Random) -> tuple[Message, ...]:
     """Short, of any shape: roles in turns or not, one or several system messages or none, an answer begun at the
     end.
     """
-    roles: list[Role] = ["system"] if draw.random() < 0.5 else []
+    roles: list[Role] = ["system"] if draw.random() < 0.3 else []
     for _ in range(draw.randint(0, 3)):
         roles += draw.choice((["user", "assistant"], ["user", "assistant"], ["user"], ["assistant"], ["system"]))
     # llama.cpp refuses two answers at the end
     roles.append("assistant" if roles and roles[-1] == "user" and draw.random() < 0.3 else "user")
-    return tuple(Message(role, draw.choice(TEXTS)) for role in roles)
+    texts = draw.choices(TEXTS, WEIGHTS, k=len(roles))
+    return tuple(Message(role, text) for role, text in zip(roles, texts, strict=True))
 
 
 def predictions(model: Any, draw: random.Random) -> Iterator[tuple[tuple[Message, ...], int, Plan | PromptTooLong]]:
     """What 200 random conversations would send under each policy, each with its virtual window."""
     for _ in range(200):
-        messages, window = conversation(draw), draw.choice((30, 38, 48))
+        messages, window = conversation(draw), draw.choice((30, 36))
         for policy in POLICIES:
             try:
                 yield messages, window, plan(model, messages, PARAMS, policy, virtual_window=window,
@@ -115,7 +117,8 @@ def test_the_prediction_is_the_servers_count(model: Model) -> None:
         known, smallest = told.setdefault(words(made.messages), (made, window))
         assert known.prompt_tokens == made.prompt_tokens
         told[words(made.messages)] = (known, min(window, smallest))
-    assert planned > 500 and changed == set(POLICIES) - {"stop"} and len(told) > 150
+    assert planned > 350 and changed == set(POLICIES) - {"stop"} and len(told) > 80
+    assert {message.content for made, _ in told.values() for message in made.messages} >= set(TEXTS)
     # In the order of their texts each one shares its beginning with the one before, which the server has read
     for key in sorted(told):
         made, window = told[key]
