@@ -237,8 +237,9 @@ class Chat:
         tokens: Iterable[Any] = (),
         typed: Node | None = None,
     ) -> Writing:
+        form = None if prefill else _form(self.conversation.settings)  # what goes on from a text is held to nothing
         node = Node(new_id(), parent, "assistant", prefill, time.time(), tokens=tuple(tokens), state="writing",
-                    **_by(choice))  # fmt: skip
+                    form=form, **_by(choice))  # fmt: skip
         return self._write(node, lambda tree: before(tree).add(node), choice, typed)
 
     def _write(
@@ -355,6 +356,13 @@ def _by(choice: Choice) -> dict[str, Any]:
         name: list(value) if isinstance(value, tuple) else value for name, value in choice.params.seeded().items()
     }
     return {"model": choice.model, "params": params}
+
+
+def _form(settings: ChatSettings) -> dict[str, str] | None:
+    """What the answer has to be, so that it is judged by that however the settings change."""
+    if settings.output_kind == "text":
+        return None
+    return {"kind": settings.output_kind, "source": settings.output_source}
 
 
 def _params(kept: Any) -> Params:

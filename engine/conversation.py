@@ -39,7 +39,8 @@ class Attachment:
 class Node:
     """One message of the tree; `created` in seconds since 1970. What follows `reasoning` tells how an answer came.
 
-    `stats` are LM Studio's keys, `window` the record of what a policy dropped, `tokens` the log-probability entries.
+    `stats` are LM Studio's keys, `window` the record of what a policy dropped, `tokens` the log-probability entries,
+    `form` what the answer had to be (engine.output), where that was no free text.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Node:
     window: Mapping[str, Any] | None = None
     tokens: tuple[Mapping[str, Any], ...] = ()
     state: NodeState = "done"
+    form: Mapping[str, Any] | None = None
 
     def message(self) -> Message:
         """What a model reads: the files first, each fenced under its name, then what was typed."""

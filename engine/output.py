@@ -82,6 +82,12 @@ class Output:
         return Verdict(not faults, tuple(Fault(*fault) for fault in faults))
 
 
+def asked_form(form: Mapping[str, Any] | None) -> Output | None:
+    """What an answer was asked to be, as its message keeps it; None for free text and for what no program wrote."""
+    kind, source = ((form or {}).get(name) for name in ("kind", "source"))
+    return Output(kind, source) if kind in KINDS[1:] and isinstance(source, str) else None
+
+
 def schema_of(source: str) -> Any:
     """The schema in the text. Raises BadGrammar with the place."""
     try:

@@ -24,6 +24,7 @@ from engine.chat import Choice
 from engine.conversation import Node
 from engine.errors import EngineError, NotFound, PromptTooLong
 from engine.live import Live
+from engine.output import asked_form
 from engine.person import Person
 from engine.token_view import answer_tokens
 from engine.writing import Writing
@@ -174,11 +175,11 @@ class Face:
         }
 
     def _verdict(self, node: Node | None, one: Open) -> str:
-        """Whether the answer in hand has the form that is asked for."""
-        settings = one.chat.conversation.settings
-        if settings.output_kind == "text" or node is None or node.model is None or node.state == "writing":
+        """Whether the answer in hand has the form that it was asked for."""
+        form = asked_form(node.form) if node else None
+        if form is None or node is None or node.state == "writing":
             return ""
-        told = one.judged(settings.output_kind, settings.output_source, node.content)
+        told = one.judged(form.kind, form.source, node.content)
         if told is None:
             return ""
         fault = told.errors[0] if told.errors else None

@@ -52,7 +52,7 @@ def footer(pane: Pane, node: Node) -> None:
         st.caption(told)
     if node.role != "assistant" or node.model is None:
         return
-    verdict(pane, node.content)
+    verdict(pane, node)
     _scored(pane, node)
     with st.container(horizontal=True, gap="small", key=pane.key(f"footer.{node.id}")):
         if node.stats:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
 from apps.streamlit_kit import plain, show_error
-from engine.conversation import ChatSettings
+from engine.conversation import ChatSettings, Node
 from engine.errors import EngineError, NotSupported
-from engine.output import KINDS, Output, ready
+from engine.output import KINDS, Output, asked_form, ready
 from engine.templates import NAMES, injected_system, preview, source
 from engine.types import Message
 
@@ -141,17 +139,17 @@ def _ready_chosen(pane: Pane) -> None:
         pane.attempt(lambda: pane.chat.settings(output_source=ready(kind)[name].output.source))
 
 
-def verdict(pane: Pane, text: str) -> None:
-    """Whether the last answer has the form that is asked for; judged once."""
-    settings: Any = pane.conversation.settings
-    if settings.output_kind == "text":
+def verdict(pane: Pane, node: Node) -> None:
+    """Whether the answer has the form that it was asked for; judged once."""
+    form = asked_form(node.form)
+    if form is None or node.state == "writing":
         return
-    asked = (settings.output_kind, settings.output_source, text)
+    asked = (form, node.content)
     known = pane.get("verdict")
     if known is None or known[0] != asked:
         try:
-            known = (asked, Output(settings.output_kind, settings.output_source).verdict(text))
-        except EngineError:  # the editor says what is wrong with it
+            known = (asked, form.verdict(node.content))
+        except EngineError:  # the answer was refused with the reason
             return
         pane.set("verdict", known)
     if known[1].ok:

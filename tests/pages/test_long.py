@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bench.bench_pages import long_conversation
+from engine.conversation import Conversation, Node, new_id
 from engine.person import LOCAL
 from tests.pages.conftest import EchoEngine
 
@@ -60,3 +61,15 @@ def test_a_branch_at_an_earlier_message_shows_the_30_before_it(long: AppTest, en
     chat.at(chat.conversation.path()[99].id)
     long.run()
     assert shown(long) == list(range(71, 101))
+
+
+@pytest.mark.parametrize(("answer", "told"), [('{"a": 1}', "✓"), ("no", "✗")])
+def test_an_answer_is_judged_by_the_form_it_was_asked_for_whatever_is_set_now(
+    app: AppTest, engine: EchoEngine, answer: str, told: str
+) -> None:
+    form = {"kind": "json_schema", "source": '{"type": "object", "required": ["a"]}'}
+    asked = Conversation(new_id()).add(Node(new_id(), None, "user", "?", 1.0))
+    asked = asked.add(Node(new_id(), asked.leaf, "assistant", answer, 2.0, model="echo", form=form))
+    app.query_params["chat"] = engine.chats.adopt(LOCAL.id, asked).id
+    app.run()
+    assert not app.exception and [one.value[0] for one in app.chat_message[1].caption if one.value[0] in "✓✗"] == [told]
