@@ -84,7 +84,7 @@ def control(ui: Ui, row: Control) -> gr.components.Component:
         return gr.Number(minimum=row.low, maximum=row.high, precision=0 if row.whole else None, **shared)
     if row.kind == "choice":
         return gr.Dropdown(list(row.choices), **shared)
-    return gr.Textbox(lines=2, **shared)
+    return gr.Textbox(lines=2, placeholder="\n".join(row.choices) or None, **shared)
 
 
 def hint(text: str) -> str:

@@ -136,7 +136,14 @@ def _from_address(param: Param, text: str | None) -> Any:
         value = param.default if text is None else param.check(text)
     except BadParameter:
         value = param.default
-    return "\n".join(value) if isinstance(value, tuple) else value
+    return held(param, value)
+
+
+def held(param: Param, value: Any) -> Any:
+    """The value as its widget holds it: names to choose from as a list in their order, free lines as one text."""
+    if param.kind != "lines":
+        return param.default if value is None else value
+    return list(value or ()) if param.choices else "\n".join(value or ())
 
 
 def write_address() -> None:
@@ -146,7 +153,8 @@ def write_address() -> None:
     wanted |= {"model": st.session_state["model"], "lang": st.session_state["lang"]}
     start |= {"model": known_card().id, "lang": choose(st.context.locale)}
     for name, value in wanted.items():
-        text = None if value == start[name] or value is None else str(value)
+        said = "\n".join(value) if isinstance(value, list) else value
+        text = None if value == start[name] or value is None else str(said)
         if text != st.query_params.get(name):
             if text is None:
                 del st.query_params[name]

@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from apps import host
-from apps.streamlit_kit import COLUMN, Ui, guard, known_card
+from apps.streamlit_kit import COLUMN, Ui, guard, held, known_card
 from apps.ui import present
-from apps.ui.controls import GROUPS, Control, control, controls
+from apps.ui.controls import GROUPS, Control, controls
 from apps.ui.i18n import LANGUAGES
 from engine.catalog import ModelCard
 from engine.errors import EngineError
@@ -189,10 +189,13 @@ def _widgets(ui: Ui, rows: list[Control]) -> None:
                             placeholder=ui.t("sidebar.empty_seed") if row.value is None else None)  # fmt: skip
         elif row.kind == "choice":
             st.selectbox(row.label, row.choices, key=row.name, help=told, disabled=row.disabled)
+        elif row.choices:
+            st.multiselect(row.label, row.choices, key=row.name, help=told, disabled=row.disabled,
+                           placeholder=ui.t("sidebar.choose_in_order"))  # fmt: skip
         else:
             st.text_area(row.label, key=row.name, help=told, height=68, disabled=row.disabled)
 
 
 def _reset_parameters() -> None:
     for param in PARAMS:
-        st.session_state[param.name] = control(param, "en").value
+        st.session_state[param.name] = held(param, None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
-from apps.streamlit_kit import plain
-from apps.ui.controls import control
+from apps.streamlit_kit import held, plain
 from engine.params import PARAMS, Params
 from engine.presets import Preset, Presets, read_preset, write_preset
 
@@ -58,9 +56,7 @@ def apply(pane: Pane, found: Preset) -> None:
 def _show(params: Params) -> None:
     """The values where the left column's widgets look for them."""
     for param in PARAMS:
-        value, start = params[param.name], control(param, "en").value
-        shown = "\n".join(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
-        st.session_state[param.name] = start if value is None else shown
+        st.session_state[param.name] = held(param, params[param.name])
 
 
 def _save(pane: Pane, name: str) -> None:

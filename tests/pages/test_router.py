@@ -16,7 +16,7 @@ def test_the_first_page_is_the_chat_in_the_browsers_language(app: AppTest) -> No
     app.run()
     assert not app.exception and not app.error
     assert [title.value for title in app.title] == ["Chat"]
-    kinds = (app.slider, app.number_input, app.selectbox, app.text_area, app.text_input)
+    kinds = (app.slider, app.number_input, app.selectbox, app.text_area, app.text_input, app.multiselect)
     assert {row.key for kind in kinds for row in kind} >= {param.name for param in PARAMS}
 
 
@@ -56,6 +56,19 @@ def test_parameters_are_drawn_when_they_are_unfolded_and_kept_when_they_are_not(
     unfold(app, True)
     app.run()
     assert app.number_input(key="max_tokens").value == 99
+
+
+def test_the_order_of_the_samplers_is_the_order_in_which_they_are_chosen(app: AppTest) -> None:
+    app.query_params["samplers"] = "top_p\ntop_k"
+    app.query_params["lang"] = "en"
+    app.run()
+    order = app.multiselect(key="samplers")
+    assert not app.exception and order.value == ["top_p", "top_k"] and app.query_params["samplers"] == "top_p\ntop_k"
+    app.session_state["samplers"] = ["temperature", "top_p", "min_p"]
+    app.run()
+    assert app.query_params["samplers"] == "temperature\ntop_p\nmin_p"
+    app.button(key="reset_parameters").click().run()
+    assert app.multiselect(key="samplers").value == [] and "samplers" not in app.query_params
 
 
 def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) -> None:
