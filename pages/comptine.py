@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from apps import streamlit_kit as kit
 from apps.streamlit_comptine import question, rhyme, sweep, trial
 from apps.streamlit_comptine.desk import Desk
 from apps.streamlit_comptine.drawer import drawer
 from apps.streamlit_comptine.guide import guide
-from apps.streamlit_comptine.steps import step
+from apps.streamlit_comptine.steps import step, wide
 
-st.set_page_config(layout="wide")
 ui = kit.page("comptine")
+wide()
 desk = Desk(ui)
 with kit.guard(ui):
     guide(desk)

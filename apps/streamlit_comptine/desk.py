@@ -58,12 +58,17 @@ class Desk:
         key = self.key(f"box.{name}")
         if key not in st.session_state or st.session_state[key] != value:
             st.session_state[key] = value
+        self.set(f"shown.{name}", (value,))
         return key
+
+    def touched(self, name: str) -> bool:
+        """Whether a person changed that widget: a browser also sends what a widget showed that is no longer drawn."""
+        return self.get(f"shown.{name}") != (st.session_state[self.key(f"box.{name}")],)
 
     def changed(self, name: str, read: Callable[[Any], Any] | None = None) -> None:
         """Keep what the widget of that value shows now; None in a field of numbers leaves what was there."""
         shown = st.session_state[self.key(f"box.{name}")]
-        if shown is not None:
+        if shown is not None and self.touched(name):
             self.change(**{name: read(shown) if read else shown})
 
     def show(self, cell: Cell, step: str = "run") -> None:

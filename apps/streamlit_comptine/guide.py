@@ -32,7 +32,8 @@ def guide(desk: Desk) -> None:
 
 
 def _chosen(desk: Desk) -> None:
-    desk.set("way", st.session_state[desk.key("box.way")] or FOLDED)
+    if desk.touched("way"):
+        desk.set("way", st.session_state[desk.key("box.way")] or FOLDED)
 
 
 def _measured(desk: Desk) -> None:

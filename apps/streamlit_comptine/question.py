@@ -84,6 +84,8 @@ def _rarer(desk: Desk) -> None:
 
 
 def _prefix_kind(desk: Desk) -> None:
+    if not desk.touched("prefix_kind"):
+        return
     kind = st.session_state[desk.key("box.prefix_kind")]
     desk.set("own_prefix", True if kind == "own" else None)
     desk.change(prefix=AUTO if kind == AUTO else "")
@@ -105,6 +107,8 @@ def _window(desk: Desk) -> None:
 
 def _new_window(desk: Desk) -> None:
     """Any number of tokens may be typed; what is none leaves the model's own window."""
+    if not desk.touched("window"):
+        return
     digits = "".join(sign for sign in str(st.session_state[desk.key("box.window")] or "") if sign in "0123456789")
     size = int(digits[:9] or OWN)
     desk.change(window=min(max(size, MIN_WINDOW), MAX_WINDOW) if size else None)

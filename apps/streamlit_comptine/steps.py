@@ -10,6 +10,13 @@ from apps.streamlit_comptine.desk import Desk
 from apps.streamlit_kit import guard
 
 Draw = Callable[[Desk], None]
+# Answer and verses stand beside each other; a page that calls set_page_config would be drawn narrow first
+WIDE = """<style>.stMainBlockContainer{max-width:76rem}</style>"""
+
+
+def wide() -> None:
+    """Give the page more room than a text needs."""
+    st.html(WIDE)
 
 
 def step(desk: Desk, name: str, draw: Draw, told: str = "", following: str | None = None) -> None:

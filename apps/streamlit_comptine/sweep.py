@@ -110,7 +110,8 @@ def _several(desk: Desk, place: Any, name: str, known: Sequence[Any], values: di
 
 
 def _changed(desk: Desk, name: str) -> None:
-    desk.set("grid", {**desk.get("grid", {}), name: st.session_state[desk.key(f"box.grid.{name}")]})
+    if desk.touched(f"grid.{name}"):
+        desk.set("grid", {**desk.get("grid", {}), name: st.session_state[desk.key(f"box.grid.{name}")]})
 
 
 def _asked(desk: Desk) -> Sweep | None:
@@ -204,7 +205,8 @@ def _chosen(desk: Desk, job: Job | None) -> SweepFile | None:
 
 
 def _choose(desk: Desk) -> None:
-    desk.set("sweep_file", st.session_state[desk.key("box.sweep_file")])
+    if desk.touched("sweep_file"):
+        desk.set("sweep_file", st.session_state[desk.key("box.sweep_file")])
 
 
 def _line(desk: Desk, file: SweepFile) -> str:

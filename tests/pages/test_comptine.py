@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from apps.streamlit_comptine.desk import Desk
+from apps.streamlit_kit import Ui
 from apps.ui.i18n import words
 from engine.comptine.cell import Cell
 from engine.comptine.charts import CHARTS
@@ -93,6 +97,16 @@ def test_the_address_tells_the_cell_and_never_a_text(page: AppTest) -> None:
     page.text_area(key="comptine.box.text").set_value("my private question").run()
     clean(page)
     assert dict(page.query_params) == {"n": "20", "kind": "custom"}
+
+
+def test_what_a_browser_still_sends_of_a_closed_step_changes_nothing(page: AppTest) -> None:
+    page.run()
+    desk = Desk(Ui("comptine", "en"))
+    for kept, n in ((30, 69), (31, 31)):  # what was shown, and what a person has typed
+        state = {"comptine.values": {"n": 69}, "comptine.shown.n": (30,), "comptine.box.n": kept}
+        with patch.object(st, "session_state", state):
+            desk.changed("n")
+        assert state["comptine.values"] == {"n": n}
 
 
 def test_the_sheet_runs_with_one_click(page: AppTest) -> None:
