@@ -16,7 +16,8 @@ from engine.errors import AccessDenied
 ROOT = Path(__file__).parents[1]
 ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would be fetched from a font server
 # Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA;
-# buttons in a container whose key ends in "icons" have their names read aloud only.
+# buttons in a container whose key ends in "icons" have their names read aloud only,
+# on a phone those of the input's neighbours too, which would take half of it.
 STYLE = """<style>
 .stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
 [data-testid=stBottomBlockContainer]{padding-top:.5rem;padding-bottom:1rem}
@@ -28,6 +29,13 @@ STYLE = """<style>
 [class*="st-key-chat"][class*="-take-"] button{min-height:1.5rem;padding:0;opacity:.8}
 [class*="st-key-chat"][class*="-take-"] p{font-size:.8rem}
 [data-testid=stCaptionContainer]{color:var(--st-text-color);opacity:.8}
+@media(max-width:640px){
+[data-testid=stBottomBlockContainer] [data-testid=stVerticalBlock]{gap:.35rem}
+.st-key-chat-gauge,.st-key-chat-right-gauge,.st-key-chat-bar{flex-wrap:nowrap!important}
+.st-key-chat-bar>.st-key-chat-role{flex:1 1 4rem;min-width:0;width:auto!important}
+.st-key-chat-target button{padding:0 .4rem}
+:is(.st-key-chat-window,.st-key-chat-right-window,.st-key-chat-prompts) button [data-testid=stMarkdownContainer]
+{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 </style>"""
 
 

@@ -166,3 +166,6 @@ def test_the_statistics_are_lm_studios_and_the_prompt_is_shown(tab: StreamlitTab
     page.keyboard.press("Escape")
     page.get_by_role("button", name=tab.words.t("chat.trace")).click()
     page.get_by_role("dialog").get_by_text("<|im_start|>user").wait_for()
+    page.evaluate("document.activeElement.blur()")  # as after the part that had the focus was drawn anew
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
