@@ -55,7 +55,9 @@ class Running:
     def run(self, values: Values, request: gr.Request) -> Update:
         """Ready to run what the controls ask for."""
         try:
-            return self._begun(self.asked.cell(values), "", request)
+            cell = self.asked.cell(values)
+            cell.prompt()  # what cannot be asked leaves the page as it is
+            return self._begun(cell, "", request)
         except EngineError as error:
             return {self.parts.alert: kit.error_html(error, self.ui), self.parts.wanted: None}
 

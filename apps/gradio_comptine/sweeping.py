@@ -97,6 +97,8 @@ class Sweeping:
             results = self._results(values[parts.choose], self.ui.person(request))
             first, second = (int(values[box] if values[box] is not None else -1) for box in (parts.first, parts.second))
             return plots.compared(results, first, second, values[parts.metric], self.ui)
+        except BadInput:  # they share no prompt
+            return f"<p>{html.escape(self.ui.t('comptine_sweep.compare_none'))}</p>"
         except EngineError as error:
             return kit.error_html(error, self.ui)
 
