@@ -26,6 +26,7 @@ TokenField = Literal["max_tokens", "max_completion_tokens"]
 Quirk = Literal["usage_always", "reasoning_strict", "prompt_progress", "deployment_name"]
 
 # Each name in braces is an environment variable that completes the host, such as an Azure resource.
+_WRITTEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,2000}")
 _PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
@@ -74,8 +75,13 @@ def typed_in(base_url: str) -> Provider:
     """A row called `endpoint` for an address that a person gave; no key of the environment belongs to it. Raises
     BadInput.
     """
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(base_url)
+        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:  # half an IPv6 address, a port that is none
+        right = False
+    # A password would stand in traces and code; white space and half characters are in no address
+    if not right or "@" in parts.netloc or parts.query or parts.fragment or not _WRITTEN.fullmatch(base_url):
         raise BadInput("an endpoint is written http(s)://host[:port]/path, without user, query or fragment")
     common = frozenset(param.name for param in PARAMS if param.openai)
     return Provider(id="endpoint", name=parts.netloc, base_url=base_url, params=common)

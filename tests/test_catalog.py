@@ -104,6 +104,18 @@ def test_an_endpoint_that_was_typed_in(catalog: Catalog, monkeypatch: pytest.Mon
         Catalog(Settings()).card("endpoint/llama")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:secret@h/v1", "http://u:secret@h/v1", "http://[", "http://[::1", "http://h:99999999/v1", "http://h:x/v1",
+        "http://h:0/v1", "http://ho st/v1", "http://h/v1\n", "http://h/\ud800", "http://" + "a" * 3000,
+    ],
+)  # fmt: skip
+def test_endpoints_that_would_leak_or_break(url: str) -> None:
+    with pytest.raises(BadInput, match="an endpoint is written"):
+        typed_in(url)
+
+
 @pytest.mark.parametrize("url", ["", "host:1234", "ftp://h/v1", "http://", "http://me:pw@h/v1", "http://h/v1?k=1"])
 def test_endpoints_that_are_no_addresses(url: str) -> None:
     with pytest.raises(BadInput, match="an endpoint is written"):

@@ -73,10 +73,9 @@ def import_chatgpt(told: Mapping[str, Any], filename: str) -> Conversation:
     if len(spots) < len(chat.mapping):
         raise bad(filename, "two messages have one id")
     said = {key: node for key, spot in spots.items() if (node := _node(spot)) is not None}
-    nodes = [
-        Node(**{**vars(node), "parent": _above(node.parent, spots, said, filename)}) for node in _ordered(said, spots)
-    ]
-    leaf = _above(chat.current_node, spots, said, filename) if chat.current_node in spots else None
+    above = _Above(spots, said, filename)
+    nodes = [Node(**{**vars(node), "parent": above(node.parent)}) for node in _ordered(said, spots)]
+    leaf = above(chat.current_node) if chat.current_node in spots else None
     return conversation_of(
         nodes,
         filename,
@@ -93,15 +92,25 @@ def _ordered(said: Mapping[str, Node], spots: Mapping[str, _Spot]) -> Iterator[N
     yield from sorted(said.values(), key=lambda node: places.get(node.id, len(places)))
 
 
-def _above(key: str | None, spots: Mapping[str, _Spot], said: Mapping[str, Node], filename: str) -> str | None:
-    """The nearest message from `key` upwards that says something."""
-    for _ in range(len(spots) + 1):
-        if key is None or key in said:
-            return key
-        if key not in spots:
-            raise bad(filename, f"message {key} is missing")
-        key = spots[key].parent
-    raise bad(filename, "messages follow each other in a circle")
+class _Above:
+    """The nearest message from a key upwards that says something; each silent one is passed once."""
+
+    def __init__(self, spots: Mapping[str, _Spot], said: Mapping[str, Node], filename: str) -> None:
+        self._spots, self._said, self._filename = spots, said, filename
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, key: str | None) -> str | None:
+        passed: dict[str, None] = {}
+        while key is not None and key not in self._said and key not in self._known:
+            if key in passed:
+                raise bad(self._filename, "messages follow each other in a circle")
+            if key not in self._spots:
+                raise bad(self._filename, f"message {key} is missing")
+            passed[key] = None
+            key = self._spots[key].parent
+        found = key if key is None or key in self._said else self._known[key]
+        self._known.update(dict.fromkeys(passed, found))
+        return found
 
 
 def _node(spot: _Spot) -> Node | None:

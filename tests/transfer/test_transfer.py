@@ -291,6 +291,14 @@ def test_one_clear_refusal(name: str) -> None:
     assert refused.value.details["path"].startswith("their.json") and len(refused.value.message) < 600
 
 
+@pytest.mark.timeout(60)
+def test_many_messages_on_a_long_silence_are_read_at_once() -> None:
+    silence = {str(key): {"id": str(key), "parent": str(key - 1) if key else None} for key in range(10_000)}
+    fan = {f"m{key}": spot(f"m{key}", "9999") for key in range(9_000)}
+    (found,) = import_any(json.dumps([{"mapping": silence | fan}]).encode(), "x")
+    assert len(found.children(None)) == 9_000
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_random_bytes_are_refused_or_read(data: bytes) -> None:
