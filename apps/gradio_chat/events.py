@@ -17,6 +17,8 @@ from apps.gradio_kit import INTERNAL
 
 # What was typed stays: a question that failed goes back into the box, unless the next one stands there already.
 GIVE_BACK = "(typed, kept) => [(typed ?? '').trim() || !kept ? typed : kept, '']"
+# Both chats read what was sent from a box of its own; the time makes it a change, however often the same is said.
+SENT = "(typed) => [JSON.stringify({ text: typed ?? '', at: Date.now() }), '']"
 FOLD = "() => { document.getElementById('chat-list')?.classList.toggle('turned'); }"
 IN_ADDRESS = """(id) => {{ const url = new URL(location.href);
 if (id) url.searchParams.set({name}, id); else url.searchParams.delete({name});
@@ -83,8 +85,9 @@ def _settings(pane: Pane) -> None:
 
 def _composer(panes: tuple[Pane, ...], blocks: gr.Blocks, beside: gr.Column) -> None:
     composer = panes[0].composer
+    gr.on([composer.send.click, composer.box.submit], None, composer.box, [composer.asked, composer.box], js=SENT)
     for pane in panes:
-        asked = gr.on([composer.send.click, composer.box.submit], pane.send, pane.inputs, pane.outputs, **INTERNAL)
+        asked = composer.asked.change(pane.send, pane.inputs, pane.outputs, **INTERNAL)
         _gives_back(pane, asked)
         asked.then(pane.settled, {one.parts.where for one in panes}, [composer.send, composer.stop], **INTERNAL)
     left, right = panes

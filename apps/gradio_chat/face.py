@@ -66,7 +66,7 @@ class Face:
     def _sent(self, one: Open, text: str) -> Update:
         said = [row for _, row in rows.rows(self.ui, one.chat.conversation)]
         shown = [*said, {"role": "user", "content": present.safe_markdown(text)}]
-        return self._begun(one, shown) | {self.composer.box: "", self.composer.kept: ""}
+        return self._begun(one, shown) | {self.composer.kept: ""}
 
     def _begun(self, one: Open, shown: list[Any]) -> Update:
         sent = kit.progress_html(present.progress_text(None, self.ui.words))

@@ -82,7 +82,7 @@ class Pane(Face):
 
     def send(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """Send what stands in the text box, in the role that is chosen."""
-        yield from self._send(values, values[self.composer.box], request)
+        yield from self._send(values, _typed(values[self.composer.asked]), request)
 
     def example(self, values: Values, chosen: gr.SelectData, request: gr.Request) -> Iterator[Update]:
         """Send the example that was clicked."""
@@ -92,6 +92,7 @@ class Pane(Face):
         """What to do with files that do not fit: cut them, or not send."""
         act = acts.said(event).get("act")
         if act == "truncate":
+            yield {self.composer.box: ""}
             yield from self._send(values, values[self.composer.box], request, "truncate")
         elif act == "cancel":
             self.at(values[self.parts.where], request).pending = ()
@@ -326,3 +327,12 @@ class Pane(Face):
         if one.pending and isinstance(error, PromptTooLong) and error.window:
             back[self.parts.alert] = self._too_big(error)
         return back | {self.composer.kept: text}
+
+
+def _typed(told: str | None) -> str:
+    """The text that the page's script says was sent; a browser may say anything."""
+    try:
+        found = json.loads(told or "")
+    except ValueError:
+        return ""
+    return str(found.get("text", "")) if isinstance(found, dict) else ""

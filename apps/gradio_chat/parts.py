@@ -43,6 +43,7 @@ class Composer:
     search: gr.Textbox
     focus: gr.State
     outbox: gr.Textbox
+    asked: gr.Textbox
     prompt: gr.Textbox | None = None
 
     @property
@@ -54,7 +55,7 @@ class Composer:
     @property
     def read(self) -> set[Any]:
         """What a question is made of."""
-        return {self.box, self.role, self.target, self.two, self.search}
+        return {self.box, self.asked, self.role, self.target, self.two, self.search}
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
     with gr.Row(equal_height=False):
         policy, own = head.policy(ui, side)
         with gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens:
-            named = {"label": ui.t("chat_tokens.toggle"), "info": ui.t("chat_tokens.toggle_help")}
+            named: dict[str, Any] = {"label": ui.t("chat_tokens.toggle"), "info": ui.t("chat_tokens.toggle_help")}
             own["token_view"] = gr.Checkbox(False, **named, elem_id=f"token-view-{side}")
             strip = scored_strip(elem_id=f"scored-{side}")
     address = gr.Textbox("", label=ui.t("section.chat"), elem_classes="atelier-hidden")
@@ -110,6 +110,8 @@ def _composer(ui: Ui, two: gr.Checkbox, listed: gr.HTML, name: gr.Textbox, searc
                                  elem_id="attach")  # fmt: skip
         send = gr.Button(ui.t("gradio.send"), variant="primary", scale=1, min_width=110, elem_id="send")
         stop = gr.Button(ui.t("chat.stop"), variant="stop", scale=1, min_width=110, visible="hidden", elem_id="stop")
-    kept, outbox, called = (gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden") for _ in range(3))
+    kept, outbox, asked, called = (
+        gr.Textbox("", label=ui.t("chat.input"), elem_classes="atelier-hidden") for _ in range(4)
+    )
     return Composer(box, kept, send, stop, role, files, attach, target, two, listed, name, search,
-                    gr.State(("left", "", "", "")), outbox, called)  # fmt: skip
+                    gr.State(("left", "", "", "")), outbox, asked, called)  # fmt: skip
