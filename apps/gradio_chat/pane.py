@@ -53,7 +53,7 @@ class Pane(Face):
         """
         wanted, left = request.query_params.get(ADDRESS[self.side]), self.side == "left"
         prompt = request.query_params.get("prompt") if left else None
-        shared = {self.composer.box: gr.Textbox(interactive=True)} | self._buttons(False) if left else {}
+        shared: Update = {self.composer.box: gr.Textbox(interactive=True)} | self._buttons(False) if left else {}
         if prompt:
             shared[self.composer.kept] = prompt
         if not wanted:
