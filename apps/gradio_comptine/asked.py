@@ -24,6 +24,7 @@ from engine.errors import EngineError, NotSupported
 from engine.tokenizers import ENCODINGS, count_tiktoken
 
 FIRST_LINES = 4
+PRE = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:50vh;overflow-y:auto"
 
 
 class Asked:
@@ -131,4 +132,4 @@ class Asked:
 
 
 def _pre(text: str) -> str:
-    return f"<pre tabindex='0'>{html.escape(text)}</pre>"
+    return f"<pre tabindex='0' style='{PRE}'>{html.escape(text)}</pre>"

@@ -9,10 +9,18 @@ from typing import Any
 import gradio as gr
 
 from apps.gradio_comptine.boxes import Boxes
+from engine.comptine.cell import CellResult
 
 Update = dict[Any, Any]
 Values = Mapping[Any, Any]
 STEPS = ("rhyme", "question", "run", "sweep")
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A result in a page's state; Gradio takes the hash of what lies there, and a result may hold JSON, which has none."""
+
+    result: CellResult
 
 
 @dataclass(frozen=True)

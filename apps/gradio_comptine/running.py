@@ -15,7 +15,7 @@ from apps.gradio_chat import acts
 from apps.gradio_comptine import boxes as controls
 from apps.gradio_comptine.asked import Asked
 from apps.gradio_comptine.guide import EXAMPLES, guide, readings
-from apps.gradio_comptine.parts import Parts, Update, Values
+from apps.gradio_comptine.parts import Held, Parts, Update, Values
 from apps.gradio_kit import Ui
 from apps.ui import comptine, present
 from apps.ui.comptine_cell import from_address, values_of
@@ -83,7 +83,8 @@ class Running:
             strict = bool(values[parts.boxes["strict"]])
             run = self._runs[page] = CellRun(model, cell, owner=page[0], strict=strict)
             yield from self._updates(cell, run)
-            yield {parts.progress: "", parts.result: run.result}
+            assert run.result is not None
+            yield {parts.progress: "", parts.result: Held(run.result)}
         except EngineError as error:
             yield {parts.progress: "", parts.alert: kit.error_html(error, self.ui)}
         finally:
@@ -93,11 +94,11 @@ class Running:
 
     def ended(self, values: Values) -> Update:
         """What came of the run, and the page ready for the next."""
-        result: CellResult | None = values[self.parts.result]
+        held: Held | None = values[self.parts.result]
         ready: Update = {self.parts.run: gr.Button(visible=True), self.parts.stop: gr.Button(visible="hidden")}
-        if result is None or values[self.parts.wanted] is None:
+        if held is None or values[self.parts.wanted] is None:
             return ready
-        return ready | self._ended(result, values, values[self.parts.wanted][1])
+        return ready | self._ended(held.result, values, values[self.parts.wanted][1])
 
     def stop(self, request: gr.Request) -> str:
         """Stop the page's run; what was said so far is kept."""

@@ -18,7 +18,8 @@ from apps import gradio_kit as kit
 from apps.gradio_chat.face import outgoing
 from apps.gradio_chat.trace import COLOURED, own_address
 from apps.gradio_components import token_strip, tokens_value
-from apps.gradio_comptine.parts import Parts, Update, Values
+from apps.gradio_comptine.asked import PRE
+from apps.gradio_comptine.parts import Held, Parts, Update, Values
 from apps.gradio_kit import Ui
 from apps.ui import present
 from apps.ui.trace_panel import KEY_VARIABLE, TracePanel, panel
@@ -30,7 +31,6 @@ from engine.errors import BadFile, EngineError, NotFound
 from engine.snippets import FORMS
 
 RUN_FILE_BYTES = 1_000_000
-LOCAL_PROMPT = "trace"
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Looks:
             return f"<p>{html.escape(self.ui.t(f'trace.reason.{shown.reason}'))} {html.escape(counted)}</p>"
         parts = (f"<mark>{html.escape(text)}</mark>" if special else html.escape(text)
                  for text, special in shown.segments())  # fmt: skip
-        return f"<pre tabindex='0'>{''.join(parts)}</pre>"
+        return f"<pre tabindex='0' style='{PRE}'>{''.join(parts)}</pre>"
 
     def _panel(self, result: CellResult, request: gr.Request) -> TracePanel:
         model, owner = self._model(result, request), self.ui.person(request).id
@@ -182,8 +182,8 @@ class Looks:
         return self.ui.model(result.model, self.ui.person(request))
 
     def _result(self, values: Values) -> CellResult | None:
-        found: CellResult | None = values[self.parts.result]
-        return found
+        held: Held | None = values[self.parts.result]
+        return held.result if held is not None else None
 
 
 def asked_of(model: Model, cell: Cell) -> Request:

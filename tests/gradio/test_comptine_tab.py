@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.utils import deep_hash
 
 from apps.gradio_app import build
 from apps.gradio_comptine import boxes as controls
@@ -108,7 +109,7 @@ def test_a_run_fills_its_strip_and_says_what_came_of_it(page: Page) -> None:
     parts = page.of(Running).parts
     page.set(n=12, last=3)
     seen = page.run()
-    result = page.values[parts.result]
+    result = page.values[parts.result].result
     assert result.status == "done" and result.metrics()["strict"] == 1.0 and set(result.metrics()) == set(METRICS)
     strips = [update[parts.strip] for update in seen if parts.strip in update]
     assert all(len(strip["verses"]) == 3 for strip in strips)
@@ -122,7 +123,8 @@ def test_a_prompt_that_is_too_long_is_not_sent(page: Page) -> None:
     parts = page.of(Running).parts
     page.set(n=200, window="300")
     page.run()
-    assert page.values[parts.result].status == "refused"
+    assert page.values[parts.result].result.status == "refused"
+    assert deep_hash(page.values[parts.result])  # Gradio takes it of every state, after every event
     assert "Not sent" in page.values[parts.verdict] and page.values[parts.strip] is None
 
 
@@ -147,7 +149,7 @@ def test_the_sheets_sequence_runs_and_tells_today(page: Page) -> None:
     assert running.guided(page.values, clicked("<b>"), page.request) == {parts.wanted: None}
     assert set(readings()) >= {"window_2048", "window_4096", "solved_example", "ollama"}
     page.run(running.example(page.values, clicked("short"), page.request))
-    assert page.values[parts.result].cell.verses == 10
+    assert page.values[parts.result].result.cell.verses == 10
 
 
 def test_the_two_files_are_the_sheets(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,7 +186,7 @@ def test_under_a_run_stand_trace_code_card_and_its_way_into_the_chat(page: Page)
     told = looks.trace(page.values, page.request)
     assert "Vers 6" in told[looks.under.prompt] and told[looks.under.strip]["pieces"]
     assert "/v1/chat/completions" in looks.code(page.values, page.request).value
-    result = page.values[parts.result]
+    result = page.values[parts.result].result
     assert json.loads(looks.card(page.values, page.request))["prompt_sha256"] == result.prompt_sha256
     made = page.engine.chats.get("local", looks.to_chat(page.values, page.request))
     assert [node.content for node in made.path()] == [result.cell.prompt().text, result.answer]
