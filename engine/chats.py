@@ -20,6 +20,7 @@ from engine.store import Store
 from engine.tables import conversations, nodes
 
 TITLE_MAX = 200
+SEARCH_MAX = 200  # letters of what is looked for: each word is a question to the store
 SEARCHED = 20_000  # letters of a message that are found
 _COLUMNS = ("id", "parent", "role", "content", "created", "reasoning", "state")
 
@@ -48,7 +49,7 @@ class Chats:
         query = select(
             *(conversations.c[name] for name in ("id", "title", "updated", "pinned")), count.label("messages")
         )
-        query = query.where(conversations.c.owner == owner, *map(_contains, fold(search).split()))
+        query = query.where(conversations.c.owner == owner, *map(_contains, fold(search[:SEARCH_MAX]).split()))
         query = query.order_by(conversations.c.pinned.desc(), conversations.c.updated.desc(), conversations.c.id)
         with self._store.read() as connection:
             rows = connection.execute(query.limit(limit)).mappings().all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -169,10 +168,7 @@ def test_damaged_bundled_weights_are_listed_with_their_problem(
     if damage == "cut":
         with bundled_file().open("rb") as whole:
             (package / NAME).write_bytes(whole.read(100_000))
-    monkeypatch.setattr(
-        "engine.models.bundled.find_spec",
-        lambda name: spec_from_file_location(name, package / "__init__.py", submodule_search_locations=[str(package)]),
-    )
+    monkeypatch.setattr("engine.models.bundled._folders", lambda: (str(package),))
     card, *others = Catalog(Settings()).cards()
     assert card.id == BUNDLED and card.problem and card.to_dict()["problem"] == card.problem
     assert [other.id for other in others] == ["echo"]

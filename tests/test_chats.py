@@ -117,6 +117,7 @@ def test_every_word_is_looked_for_in_titles_and_messages(chats: Chats) -> None:
     for words in ("hiver", "été hiver", "1_0", "100%"):
         assert chats.lines("local", words) == (), words
     assert fold("Œuvre ÀÉ") == "œuvre ae"
+    assert chats.lines("local", "saisons " * 500_000)  # what somebody pasted there
 
 
 def test_what_did_not_change_is_not_written(chats: Chats) -> None:

@@ -13,9 +13,7 @@ from engine.transfer.lines import import_messages
 from engine.transfer.markdown import import_markdown, is_markdown
 from engine.transfer.open_webui import import_open_webui
 from engine.transfer.own import MANY, ONE, import_own
-from engine.transfer.reading import bad, json_of, text_of
-
-MAX_CONVERSATIONS = 20_000
+from engine.transfer.reading import MAX_CONVERSATIONS, bad, json_of, text_of
 
 
 def import_any(data: bytes, filename: str) -> tuple[Conversation, ...]:

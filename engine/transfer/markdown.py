@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from engine.conversation import Conversation, Node
-from engine.transfer.reading import conversation_of
+from engine.transfer.reading import MAX_CONVERSATIONS, bad, conversation_of
 from engine.types import ROLES, Role
 
 MARK = "<!-- message: {kind} -->"
@@ -31,6 +31,8 @@ def import_markdown(text: str, filename: str) -> tuple[Conversation, ...]:
     """The conversations of such a text. Raises BadFile."""
     told = text.replace("\r\n", "\n") if re.search(r"^<!-- message: .* -->\r$", text, re.MULTILINE) else text
     starts = [match.start() for match in _MARK.finditer(told) if match[1] == BEGINNING] or [0]
+    if len(starts) > MAX_CONVERSATIONS:
+        raise bad(filename, f"more than {MAX_CONVERSATIONS} conversations")
     return tuple(_read(told[start:end], filename) for start, end in pairwise([*starts, len(told) + 1]))
 
 

@@ -18,6 +18,7 @@ from engine.errors import BadFile
 
 MAX_BYTES = 64 * 2**20
 MAX_CONTAINERS = 1_000_000  # objects and lists: an empty one has two bytes in the file and sixty in memory
+MAX_CONVERSATIONS = 20_000
 MAX_MESSAGES = 20_000  # of one conversation
 CONTENT = "content"
 

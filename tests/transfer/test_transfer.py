@@ -277,6 +277,7 @@ HOSTILE: dict[str, Any] = {
     "messages wrong": {"messages": [{"role": "user", "content": 3}]},
     "a line that is wrong": b'{"messages": []}\n{"messages": [{"role": "nobody"}]}\n',
     "a line that is no json": b'{"messages": []}\nhello\n',
+    "too many in Markdown": b"<!-- message: conversation -->\n" * 20_001,
     "too large": b" " * (64 * 2**20 + 1),
     "too many parts": b"[" + b"{}," * 1_000_001 + b"{}]",
 }
