@@ -57,7 +57,7 @@ def _chart(desk: Desk, results: Results, name: str, where: str) -> None:
     words, t = desk.ui.words, desk.ui.t
     depth = name == "heat_map" and where == "chosen" and st.toggle(t("comptine_sweep.depth"), key=desk.key("depth"))
     made = drawn(results, name, words, depth=depth)
-    st.altair_chart(made, alt=f"{t(f'comptine_sweep.{name}')}. {t(f'comptine_sweep.{name}_help')}", theme=None,
+    st.altair_chart(made, alt=f"{t(f'comptine_sweep.{name}')}. {t(f'comptine_sweep.{name}_help')}", theme="streamlit",
                     width="stretch", key=desk.key(f"{where}.{name}"))  # fmt: skip
 
 
