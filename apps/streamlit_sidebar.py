@@ -13,6 +13,7 @@ import streamlit as st
 from apps import host
 from apps.streamlit_kit import COLUMN, Ui, guard, held, known_card
 from apps.ui import present
+from apps.ui.comptine_cell import ADDRESS
 from apps.ui.controls import GROUPS, Control, controls
 from apps.ui.i18n import LANGUAGES
 from engine.catalog import ModelCard
@@ -84,7 +85,7 @@ def _reset_page() -> None:
     for name in list(st.session_state):
         if name not in KEPT:
             del st.session_state[name]
-    for name in ("chat", "chat2"):  # the open conversations; they stay in the list
+    for name in ("chat", "chat2", *ADDRESS):  # the open conversations, which stay in the list, and the rhyme's settings
         st.query_params.pop(name, None)
     st.session_state["model"] = known_card().id
     _reset_parameters()
