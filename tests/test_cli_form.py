@@ -34,6 +34,17 @@ def test_what_a_preset_has_besides_is_said(tmp_path: Path, capsys: pytest.Captur
     assert "llm.prediction.tools" in capsys.readouterr().err
 
 
+def test_a_raw_text_takes_a_preset_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.json"
+    kept = Preset("p", "Rhyme.", Params(max_tokens=3, stop=["zzz"]).changed(), {"template": "chatml"})
+    file.write_bytes(write_preset(kept))
+    assert run("complete", "-p", "one two three four", "-m", "echo", "--preset", str(file), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["text"].split()) == 3 and told["prompt"] == "one two three four"
+    assert run("complete", "-p", "one", "-m", "echo", "--grammar", "yes-no") == 2
+    assert capsys.readouterr().err.startswith("not_supported: ")
+
+
 @pytest.mark.parametrize(
     ("flags", "code"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.cli.asking import (
     add_model_arguments,
@@ -13,9 +14,9 @@ from engine.cli.asking import (
     file_text,
     follow,
     opened,
-    params_of,
     require,
 )
+from engine.cli.form import add_form_arguments, form_of
 from engine.cli.output import Output
 from engine.errors import BadInput
 from engine.types import Result
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-display-prompt", action="store_true", help="only the new text")
     add_model_arguments(parser)
     add_param_arguments(parser)
+    add_form_arguments(parser, template=False)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
@@ -49,23 +51,27 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     if arguments.interactive and (out.as_json or len(arguments.reverse_prompt) > 1):
         raise BadInput("--interactive goes with one --reverse-prompt at most and without --json")
     stops = [*(arguments.stop or ()), *map(checked, arguments.reverse_prompt)]
-    params = params_of(arguments, stop=stops)
+    form = replace(form_of(arguments, **({"stop": stops} if stops else {})), template=None)  # raw: no template at all
+    window = arguments.virtual_window or form.preset.settings.get("virtual_window")
     given = checked(arguments.prompt) if arguments.file is None else file_text(arguments.file)
     text = given if arguments.interactive else _as_input(arguments, given)
     with opened(arguments) as model:
         require(model, "raw_completion")
+        options = form.options(model, ())
 
         def ask(prompt: str) -> tuple[Result, bool]:
-            generation = model.stream([], params, raw=prompt, virtual_window=arguments.virtual_window)
+            generation = model.stream([], form.params, raw=prompt, virtual_window=window, **options)
             return follow(generation, None if out.as_json else out.text)
 
         if not (out.as_json or arguments.no_display_prompt):
             out.text(text)
         result, interrupted = _in_turns(arguments, out, ask, text) if arguments.interactive else ask(text)
     if out.as_json:
-        out.json({**result.to_dict(), "prompt": text})
+        out.json({**result.to_dict(), "prompt": text, **({} if result.error else form.judged(result))})
     else:
         out.line()
+        if not (result.error or arguments.interactive):
+            form.judged(result)
     if result.error:
         raise result.error
     return INTERRUPTED if interrupted else 0

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from engine.presets import Preset
 
 
-def add_form_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags."""
+def add_form_arguments(parser: argparse.ArgumentParser, *, template: bool = True) -> None:
+    """The flags; without `template` where the text is sent as it stands."""
     group = parser.add_argument_group("form")
     group.add_argument("--preset", metavar="FILE", help="system prompt and parameters; LM Studio's files too")
     output = group.add_mutually_exclusive_group()
     output.add_argument("--json-schema", metavar="FILE", help=f"or one of {', '.join(ready('json_schema'))}")
     output.add_argument("--grammar", metavar="FILE", help=f"GBNF; or one of {', '.join(ready('grammar'))}")
+    if not template:
+        parser.set_defaults(template=None)
+        return
     group.add_argument("--template", metavar="FILE", help="Jinja, or a name of llama.cpp's such as chatml")
 
 
@@ -64,8 +67,10 @@ class Form:
         return {"verdict": {"ok": verdict.ok, "errors": [vars(fault) for fault in verdict.errors]}}
 
 
-def form_of(arguments: argparse.Namespace) -> Form:
-    """The form of the flags, checked. Raises BadFile, BadInput, BadParameter, BadGrammar."""
+def form_of(arguments: argparse.Namespace, **more: object) -> Form:
+    """The form of the flags, checked; `more` are parameters that go before all. Raises BadFile, BadInput, BadParameter,
+    BadGrammar.
+    """
     from engine.presets import Preset, read_preset
 
     preset = Preset("")
@@ -76,7 +81,7 @@ def form_of(arguments: argparse.Namespace) -> Form:
     output = _output(arguments, preset)
     output.check()
     template = arguments.template or preset.settings.get("template")
-    return Form(preset, params_of(arguments, preset.params), output, _template(template))
+    return Form(preset, params_of(arguments, preset.params, **more), output, _template(template))
 
 
 def _output(arguments: argparse.Namespace, preset: Preset) -> Output:
