@@ -26,4 +26,4 @@ def test_the_rhymes_names_are_sorted_and_none_is_hidden_by_a_module() -> None:
     assert comptine.__all__ == sorted(
         comptine.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
     )
-    assert not [name for name in names if isinstance(getattr(comptine, name), ModuleType)]
+    assert not [name for name in comptine.__all__ if isinstance(getattr(comptine, name), ModuleType)]
