@@ -120,8 +120,9 @@ def _form(ui: Ui) -> dict[str, Any]:
         with gr.Row():
             models = [(card.name, card.id) for card in ui.engine.models() if not card.problem]
             boxes["models"] = several("models", "comptine_sweep.models", models, [])
-            boxes["policy"] = gr.Dropdown(named("comptine.policies", OVERFLOW_POLICIES), value="refuse", min_width=200,
-                                          label=t("comptine.policy"), elem_id="sweep-policy")  # fmt: skip
+            boxes["policy"] = gr.Dropdown(named("comptine.policies", OVERFLOW_POLICIES), value=OVERFLOW_POLICIES[0],
+                                          min_width=200, label=t("comptine.policy"),
+                                          elem_id="sweep-policy")  # fmt: skip
     return boxes
 
 
@@ -134,7 +135,7 @@ def _compare(ui: Ui) -> tuple[gr.Dropdown, gr.Dropdown, gr.Dropdown, gr.HTML]:
                 for name in ("first", "second")
             )
             metrics = [(t(f"comptine.metric_name.{name}"), name) for name in (*RATES, "obedience")]
-            metric = gr.Dropdown(metrics, value="strict", label=t("comptine_sweep.compare_metric"), min_width=150)
+            metric = gr.Dropdown(metrics, value=RATES[0], label=t("comptine_sweep.compare_metric"), min_width=150)
         compared = gr.HTML(elem_id="sweep-compared", elem_classes="atelier-slot")
     return first, second, metric, compared
 

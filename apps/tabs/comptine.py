@@ -25,7 +25,7 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     """Lay out the tab."""
     t, made = ui.t, dict[str, Any]()
     ways = [(t(f"comptine.way_{way}"), way) for way in WAYS]
-    made["way"] = gr.Radio(ways, value="measured", label=t("comptine.ways"), show_label=False, container=False,
+    made["way"] = gr.Radio(ways, value=WAYS[1], label=t("comptine.ways"), show_label=False, container=False,
                            elem_id="comptine-way")  # fmt: skip
     made["guide"] = act_bar("comptine-guide")
     made["guide"].visible = False
