@@ -31,11 +31,11 @@ def guide(ui: Ui, today: Mapping[str, str]) -> str:
 def _step(ui: Ui, step: Step, today: Mapping[str, str]) -> str:
     t = ui.t
     parts = [f"<strong>{html.escape(t(f'comptine.step.{step.id}'))}</strong>",
-             f"<div><q lang='fr'>{html.escape(step.quote)}</q> {html.escape(t(f'comptine.step.{step.id}_text'))}</div>",
+             f"<div><em lang='fr'>{html.escape(step.quote)}</em> – {html.escape(t(f'comptine.step.{step.id}_text'))}</div>",
              f"<div>{_buttons(ui, step.readings)}</div>"]  # fmt: skip
     for name in (*step.readings, *step.hypotheses):
         if name in today:
-            said = f"{t('comptine.today')}, {t(f'comptine.reading.{name}')}: {today[name]}"
+            said = f"{t('comptine.today')} · {t(f'comptine.reading.{name}')} – {today[name]}"
             parts.append(f"<div>▸ {html.escape(said)}</div>")
     if step.observed:
         parts.append(f"<div lang='fr'>{html.escape(t('comptine.observed', text=step.observed))}</div>")

@@ -51,7 +51,7 @@ def _engine(ui: Ui, one: Behaviour) -> str:
     title = html.escape(t("comptine.message"))
     folded = f"<details><summary>{title}</summary><code>{html.escape(one.text)}</code></details>"
     cells = (
-        f"<strong>{html.escape(one.name)}</strong><br><small>{html.escape(source)}: {html.escape(one.source)}</small>",
+        f"<strong>{html.escape(one.name)}</strong><br><small>{html.escape(source)} · {html.escape(one.source)}</small>",
         html.escape(t(f"comptine.prompts.{one.prompt}")),
         html.escape(t(f"comptine.fulls.{one.full}")),
         f"<code>{html.escape(one.tell)}</code>",

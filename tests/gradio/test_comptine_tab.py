@@ -144,7 +144,7 @@ def test_the_sheets_sequence_runs_and_tells_today(page: Page) -> None:
     parts = running.parts
     page.run(running.guided(page.values, clicked("as_written"), page.request))
     assert page.values[parts.boxes["n"]] == 69 and page.values[parts.boxes["variant"]] == "constant"
-    assert page.values[parts.today] == {"as_written": page.values[parts.guide].partition("verses, 1 to 30: ")[2]
+    assert page.values[parts.today] == {"as_written": page.values[parts.guide].partition("verses, 1 to 30 – ")[2]
                                         .partition("</div>")[0]}  # fmt: skip
     assert running.guided(page.values, clicked("<b>"), page.request) == {parts.wanted: None}
     assert set(readings()) >= {"window_2048", "window_4096", "solved_example", "ollama"}
