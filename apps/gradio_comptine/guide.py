@@ -30,8 +30,9 @@ def guide(ui: Ui, today: Mapping[str, str]) -> str:
 
 def _step(ui: Ui, step: Step, today: Mapping[str, str]) -> str:
     t = ui.t
+    said = html.escape(t(f"comptine.step.{step.id}_text"))
     parts = [f"<strong>{html.escape(t(f'comptine.step.{step.id}'))}</strong>",
-             f"<div><em lang='fr'>{html.escape(step.quote)}</em> – {html.escape(t(f'comptine.step.{step.id}_text'))}</div>",
+             f"<div><em lang='fr'>{html.escape(step.quote)}</em> – {said}</div>",
              f"<div>{_buttons(ui, step.readings)}</div>"]  # fmt: skip
     for name in (*step.readings, *step.hypotheses):
         if name in today:

@@ -18,7 +18,7 @@ STEPS = ("rhyme", "question", "run", "sweep")
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A result in a page's state; Gradio takes the hash of what lies there, and a result may hold JSON, which has none."""
+    """A result in a page's state; Gradio hashes what lies there, and a result may hold JSON, which has no hash."""
 
     result: CellResult
 
