@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from gradio_client import Client
@@ -69,3 +70,25 @@ def test_a_sweep_goes_through_the_queue(client: Client, site: Site) -> None:
     assert all(not result for _, result in updates[:-1])
     with pytest.raises(AppError, match="bad_input"):
         client.predict({"verses": []}, api_name="/comptine_sweep")
+
+
+@pytest.mark.browser
+def test_an_example_runs_with_one_click(site: Site, chromium: Any) -> None:
+    context = chromium.new_context(viewport={"width": 1366, "height": 900}, locale="fr-FR")
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(site.language("fr") + "?n=12&last=4&window=2048")
+    page.get_by_role("tab", name="Comptine", exact=True).click()
+    page.locator("#comptine-bars").get_by_text("2\u202f048").wait_for()  # the address has set the window
+    page.locator("#comptine-step-run button").first.click()
+    page.locator("#comptine-examples button").first.click()
+    page.locator("#comptine-verdict").get_by_text("5 sur 5 exacts").wait_for()
+    assert page.locator("#comptine-strip li.verse.exact").count() == 5
+    assert page.locator("#comptine-n input").input_value() == "10"
+    with page.expect_download() as saved:
+        page.locator("#comptine-save").click()
+    assert json.loads(saved.value.path().read_text(encoding="utf-8"))["format"] == "atelier-comptine-run/1"
+    assert not errors
+    context.close()
