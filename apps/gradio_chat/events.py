@@ -89,7 +89,8 @@ def _composer(panes: tuple[Pane, ...], blocks: gr.Blocks, beside: gr.Column) -> 
     for pane in panes:
         asked = composer.asked.change(pane.send, pane.inputs, pane.outputs, **INTERNAL)
         _gives_back(pane, asked)
-        asked.then(pane.settled, {one.parts.where for one in panes}, [composer.send, composer.stop], **INTERNAL)
+        told = {composer.two, composer.target, *(one.parts.where for one in panes)}
+        asked.then(pane.settled, told, [composer.send, composer.stop], **INTERNAL)
     left, right = panes
     composer.stop.click(left.halt, left.inputs, left.outputs, queue=False, **INTERNAL)
     shared = [beside, composer.target]

@@ -102,12 +102,15 @@ class Face:
             self.composer.stop: gr.Button(visible=True if busy else "hidden"),
         }
 
+    def _as_they_are(self) -> Update:
+        return {self.composer.send: gr.skip(), self.composer.stop: gr.skip()}
+
     def _busy(self, values: Values, one: Open | None, request: gr.Request) -> bool:
         """Whether the other chat of the page, or with `one` None any, is still being answered."""
         owner = self.ui.person(request).id
         others = (values[pane.parts.where].chat for pane in self.panes if one is None or pane is not self)
         found = (self.ui.opened.find(owner, other) for other in others if other)
-        return any(other is not None and other is not one and other.chat.writing is not None for other in found)
+        return any(other is not None and other is not one and other.busy for other in found)
 
     def _whole(self, values: Values, one: Open, request: gr.Request, **told: Any) -> Update:
         """Everything anew, the settings' widgets too."""

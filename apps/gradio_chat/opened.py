@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from apps.ui.trace_panel import TracePanel
 from engine.chat import Chat
@@ -34,8 +35,23 @@ class Open:
         self.paces: dict[str, tuple[tuple[float, int], ...]] = {}  # of answers seen being written, by message
         self.looked: tuple[Node, str, TracePanel, Trace | None] | None = None  # of the answer that was looked at last
         self._verdict: tuple[tuple[OutputKind, str, str], Verdict | None] | None = None
+        self._begun = False
         self._until = time.monotonic() + UNSEEN_S
         self.chat = Chat(engine, owner, conversation_id, wanted=lambda: time.monotonic() < self._until)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is on its way or its answer is being written."""
+        return self._begun or self.chat.writing is not None
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """While a question is on its way to the model."""
+        self._begun = True
+        try:
+            yield
+        finally:
+            self._begun = False
 
     def touch(self) -> None:
         """Somebody looks at it now."""

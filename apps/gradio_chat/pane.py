@@ -67,8 +67,11 @@ class Pane(Face):
             yield from self._follow(values, one, request)
 
     def settled(self, values: Values, request: gr.Request) -> Update:
-        """Send or stop, as the page stands when an answer has ended: the other chat may still be written."""
-        return self._buttons(self._busy(values, None, request))
+        """Send or stop, as the page stands when an answer has ended: the other chat may still be written.
+
+        A chat that was not asked leaves them alone: Gradio does not send again what the other one's stream has sent.
+        """
+        return self._buttons(self._busy(values, None, request)) if self._addressed(values) else self._as_they_are()
 
     def show(self, values: Values, conversation_id: str | None, request: gr.Request) -> Iterator[Update]:
         """Another conversation, or a new one."""
@@ -249,10 +252,11 @@ class Pane(Face):
         try:
             choice = self._choice(values, request)
             self._apply(values, one)
-            yield self._sent(one, text)
-            files = self._fitting(one, text, choice, cut)
-            one.touch()
-            one.chat.say(text, choice, role=role, attachments=files)
+            with one.begun():
+                yield self._sent(one, text)
+                files = self._fitting(one, text, choice, cut)
+                one.touch()
+                one.chat.say(text, choice, role=role, attachments=files)
             one.pending = ()
         except EngineError as error:
             yield self._refused(values, one, request, error, text)
