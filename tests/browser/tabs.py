@@ -91,6 +91,15 @@ class Tab:
         self.page.locator(f"{self.box}:enabled").wait_for()
         return text
 
+    def answer_to(self, question: str) -> str:
+        """What follows the last `question`, once that has its line of statistics."""
+        ends = "|".join(re.escape(self.words.t(f"outcome.{name}")) for name in OUTCOMES)
+        line = re.compile(
+            rf"^{re.escape(question)}$(?P<answer>(?:(?!^{re.escape(question)}$).)*? · (?:{ends})$)", re.M | re.S
+        )
+        found = line.findall(self.until(lambda text: line.search(text) is not None))
+        return str(found[-1])
+
     def alerts(self) -> list[str]:
         """The errors on the page."""
         shown = [str(text) for text in self.page.get_by_role("alert").all_inner_texts()]

@@ -18,6 +18,6 @@ def test_the_weights_are_there_and_their_package_is_not_imported() -> None:
 
 
 def test_an_incomplete_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundled, "find_spec", lambda name: None)
+    monkeypatch.setattr(bundled, "_folders", tuple)
     with pytest.raises(BadFile, match="setup"):
         bundled.bundled_file()
