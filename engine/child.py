@@ -79,9 +79,17 @@ def step_back() -> None:
 
 
 def give_way() -> None:
-    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start."""
+    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start.
+
+    Linux groups processes by session and weighs a group by its own niceness (sched(7), autogroup): without that, a
+    child with a session of its own takes half of the machine at any niceness of its process.
+    """
     if sys.platform != "win32":
         os.nice(LOWEST_NICE)
+    group = Path("/proc/self/autogroup")
+    if sys.platform == "linux" and os.getsid(0) == os.getpid() and group.exists():
+        with contextlib.suppress(OSError):  # a kernel or container that lets nobody write there
+            group.write_text(str(LOWEST_NICE))
 
 
 def die_with_parent(parent: int) -> None:

@@ -148,3 +148,11 @@ def end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel without automatic groups")
+def test_a_child_that_gives_way_takes_its_group_along() -> None:
+    code = "from engine import child; child.give_way(); print(open('/proc/self/autogroup').read().split()[-1])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=child.ROOT, stdout=subprocess.PIPE, text=True,
+                         start_new_session=True, check=True)  # fmt: skip
+    assert ran.stdout.strip() == "19"
