@@ -168,6 +168,25 @@ def column() -> DeltaGenerator:
     return found or st.sidebar
 
 
+class Kept:
+    """Values of one part of a page that last as long as the browser's tab, each under that part's own `key`."""
+
+    def key(self, name: str) -> str:
+        """The name of a widget or a value of this part."""
+        raise NotImplementedError
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value, or `default` where none is kept."""
+        return st.session_state.get(self.key(name), default)
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a value; None forgets it."""
+        if value is None:
+            st.session_state.pop(self.key(name), None)
+        else:
+            st.session_state[self.key(name)] = value
+
+
 @contextmanager
 def guard(ui: Ui) -> Iterator[None]:
     """Show an EngineError as two sentences; a defect of ours leaves its traceback in the log and one sentence here."""

@@ -8,7 +8,7 @@ from apps.streamlit_chat.pane import Pane
 from apps.streamlit_kit import plain, show_error
 from engine.conversation import ChatSettings, Node
 from engine.errors import EngineError, NotSupported
-from engine.output import KINDS, Output, asked_form, ready
+from engine.output import KINDS, Output, Verdict, asked_form, ready
 from engine.templates import NAMES, injected_system, preview, source
 from engine.types import Message
 
@@ -147,13 +147,20 @@ def verdict(pane: Pane, node: Node) -> None:
     asked = (form, node.content)
     known = pane.get("verdict")
     if known is None or known[0] != asked:
-        try:
-            known = (asked, form.verdict(node.content))
-        except EngineError:  # the answer was refused with the reason
-            return
+        known = (asked, _judged(form, node.content))
         pane.set("verdict", known)
+    if known[1] is None:
+        return
     if known[1].ok:
         st.caption(f"✓ {pane.ui.t('chat_head.output_ok')}")
     else:
         fault = known[1].errors[0]
         st.caption(f"✗ {pane.ui.t('chat_head.output_bad', reason=plain(f'{fault.path}: {fault.message}'))}")
+
+
+def _judged(form: Output, answer: str) -> Verdict | None:
+    """What the form says of the answer; None where it is no form, which its question was refused for."""
+    try:
+        return form.verdict(answer)
+    except EngineError:
+        return None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from apps.streamlit_kit import Ui, browser_watch, known_card, show_error
+from apps.streamlit_kit import Kept, Ui, browser_watch, known_card, show_error
 from engine.catalog import ModelCard
 from engine.chat import Chat, Choice
 from engine.conversation import Attachment, Conversation, Node
@@ -43,7 +43,7 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Pane:
+class Pane(Kept):
     """One run of one chat; cheap to make. What it keeps lies in the session under names of its own."""
 
     ui: Ui
@@ -52,17 +52,6 @@ class Pane:
     def key(self, name: str) -> str:
         """The name of a widget or a value of this chat."""
         return f"chat.{name}" if self.side == "left" else f"chat.right.{name}"
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A value of this chat that lasts as long as the browser's tab."""
-        return st.session_state.get(self.key(name), default)
-
-    def set(self, name: str, value: Any) -> None:
-        """Keep a value; None forgets it."""
-        if value is None:
-            st.session_state.pop(self.key(name), None)
-        else:
-            st.session_state[self.key(name)] = value
 
     @property
     def chat(self) -> Chat:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from apps.streamlit_comptine.running import Running
-from apps.streamlit_kit import Ui, browser_watch, show_error
+from apps.streamlit_kit import Kept, Ui, browser_watch, show_error
 from apps.ui.comptine_cell import ADDRESS, cell_of, from_address, to_address, values_of
 from engine.comptine.cell import Cell, CellResult
 from engine.engine import Model
@@ -20,7 +20,7 @@ FOLDED = "folded"
 
 
 @dataclass(frozen=True)
-class Desk:
+class Desk(Kept):
     """One run of the page; cheap to make."""
 
     ui: Ui
@@ -28,17 +28,6 @@ class Desk:
     def key(self, name: str) -> str:
         """The name of a widget or a value of this page."""
         return f"comptine.{name}"
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A value that lasts as long as the browser's tab."""
-        return st.session_state.get(self.key(name), default)
-
-    def set(self, name: str, value: Any) -> None:
-        """Keep a value; None forgets it."""
-        if value is None:
-            st.session_state.pop(self.key(name), None)
-        else:
-            st.session_state[self.key(name)] = value
 
     @property
     def values(self) -> Mapping[str, Any]:
