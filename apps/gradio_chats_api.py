@@ -5,7 +5,7 @@ Annotations are real here, not postponed: Gradio makes each endpoint's schema fr
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ import gradio as gr
 from apps.gradio_chat import shelf
 from apps.gradio_chat.opened import Open
 from apps.gradio_kit import Ui, guard
-from engine.chat import Choice
+from engine.chat import Chat, Choice
 from engine.conversation import Conversation
 from engine.errors import BadInput, EngineError, NotFound
 from engine.params import Params
@@ -77,12 +77,7 @@ class ChatEndpoints:
         params: dict[str, Any] | None = None,
         request: gr.Request | None = None,
     ) -> tuple[str, dict[str, Any]]:  # as above
-        try:
-            one, choice = self._stored(conversation, request), self._choice(model, params, request)
-            one.chat.regenerate(_message(one, message), choice)
-            yield from self._answer(one)
-        except EngineError as error:
-            raise guard(self._ui, error) from error
+        yield from self._again(Chat.regenerate, conversation, message, model, params, request)
 
     def resume(
         self,
@@ -92,9 +87,20 @@ class ChatEndpoints:
         params: dict[str, Any] | None = None,
         request: gr.Request | None = None,
     ) -> tuple[str, dict[str, Any]]:  # as above
+        yield from self._again(Chat.resume, conversation, message, model, params, request)
+
+    def _again(
+        self,
+        act: Callable[[Chat, str, Choice], Any],
+        conversation: str,
+        message: str,
+        model: str,
+        params: dict[str, Any] | None,
+        request: gr.Request | None,
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             one, choice = self._stored(conversation, request), self._choice(model, params, request)
-            one.chat.resume(_message(one, message), choice)
+            act(one.chat, _message(one, message), choice)
             yield from self._answer(one)
         except EngineError as error:
             raise guard(self._ui, error) from error
