@@ -1,1 +1,3 @@
-"""Documents of a person, found again: split, embedded, stored, searched, answered from, measured. Knows no interface."""
+"""Documents of a person, found again: split, embedded, stored, searched, answered from, measured.
+Knows no interface.
+"""
