@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).parents[2]
-START_S = 120
+START_S = 300  # a machine that is full of work opens Gradio slowly
 
 
 @dataclass(frozen=True)
