@@ -31,6 +31,7 @@ hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)  # runs without xdist too
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """Files that share a started application go to one worker."""
     return scheduler(config, log)

@@ -532,6 +532,17 @@ def test_options_of_test_go_to_pytest_only(place: run.Place, monkeypatch: pytest
     assert [name for name, command in ran.items() if "-k" in command] == ["pytest"]
 
 
+@pytest.mark.parametrize("refused", ["", "1"])
+def test_who_wants_no_bytecode_beside_the_sources_has_it_in_the_environment(
+    place: run.Place, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", refused)
+    environment = run.child_environment(place)
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert environment.get("PYTHONPYCACHEPREFIX") == (str(place.venv / "bytecode") if refused else None)
+
+
 def test_children_see_one_environment_and_phone_nobody(place: run.Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUAL_ENV", "/somewhere/else")
     monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
