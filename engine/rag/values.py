@@ -57,6 +57,7 @@ class Passage:
     scores: Mapping[Score, float] = field(default_factory=dict)
     ranks: Mapping[Score, int] = field(default_factory=dict)
     neighbours: tuple[Chunk, ...] = ()
+    collection: str = ""  # id of the collection, where the search knows one
 
 
 @dataclass(frozen=True)
