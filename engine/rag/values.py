@@ -81,9 +81,25 @@ class Retrieval:
 class Embedder(Protocol):
     """Texts as unit vectors of float32; may be slow: heavy use belongs in a job."""
 
-    name: str
-    dimensions: int
-    tokens_max: int  # a longer passage is cut by the model
+    @property
+    def name(self) -> str:
+        """As engine.rag.embedders knows it."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same name gives other vectors: another version or another file."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def tokens_max(self) -> int:
+        """What a passage may have by `count`; a longer one is cut by the model or refused."""
+        ...
 
     def passages(self, texts: list[str]) -> Vectors:
         """One row per text, shape (texts, dimensions)."""
