@@ -1,0 +1,1 @@
+"""Our own documents and questions (engine.rag.questions.samples)."""
