@@ -37,7 +37,7 @@ def composer(panes: Sequence[Pane]) -> None:
                 )  # fmt: skip
             st.button(ui.t("chat_compose.library"), icon=":material/bookmarks:", help=ui.t("chat_compose.library_help"),
                       on_click=panes[0].set, args=(OPEN, ""), key="chat.prompts")  # fmt: skip
-            if any(pane.chat.writing for pane in panes):
+            if any(pane.writing for pane in panes):
                 st.button(ui.t("chat.stop"), icon=":material/stop_circle:", on_click=_stop, args=(panes,),
                           type="primary", key="chat.stop")  # fmt: skip
     _prefill(panes[0])

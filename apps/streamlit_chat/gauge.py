@@ -31,7 +31,7 @@ def gauge(pane: Pane) -> None:
 
 def _steps(pane: Pane) -> None:
     """Take back the last change, or make it again."""
-    offered = [name for name in ("undo", "redo") if getattr(pane.chat, f"can_{name}") and not pane.chat.writing]
+    offered = [name for name in ("undo", "redo") if getattr(pane.chat, f"can_{name}") and not pane.writing]
     if not offered:
         return
     with st.container(horizontal=True, gap="small", width="content", key=pane.key("steps.icons")):

@@ -20,23 +20,24 @@ LOOK_EVERY_S = 0.1
 
 @dataclass
 class _Drawing:
-    """One answer on screen: where it goes, and what was drawn last."""
+    """One answer on screen: where it goes, None where another branch is shown, and what was drawn last."""
 
     pane: Pane
     writing: Writing
-    place: DeltaGenerator
+    place: DeltaGenerator | None
     last: Live | None = None
     second: int = -1
 
     def __post_init__(self) -> None:
-        with self.place:
-            self.reasoning, self.body = st.empty(), st.empty()
+        if self.place is not None:
+            with self.place:
+                self.reasoning, self.body = st.empty(), st.empty()
 
     def draw(self) -> bool:
         """Draw what is new; True once it is finished."""
         view = self.writing.view
         waited = time.monotonic() - self.writing.started
-        if view is not self.last or (not view.text and int(waited) != self.second):
+        if self.place is not None and (view is not self.last or (not view.text and int(waited) != self.second)):
             self.last, self.second = view, int(waited)
             self._draw(view, waited)
         if self.pane.chat.writing is self.writing:
@@ -59,11 +60,7 @@ class _Drawing:
 
 def follow(places: Mapping[Pane, DeltaGenerator | None]) -> None:
     """Draw every answer under way to its end, then draw the page anew with what stands under them."""
-    drawings = [
-        _Drawing(pane, pane.chat.writing, place)
-        for pane, place in places.items()
-        if place is not None and pane.chat.writing is not None
-    ]
+    drawings = [_Drawing(pane, pane.writing, place) for pane, place in places.items() if pane.writing is not None]
     if not drawings:
         return
     going = drawings

@@ -36,7 +36,7 @@ def messages(pane: Pane) -> DeltaGenerator | None:
         with st.container():  # nothing at all while it is empty
             for node in path[max(first, start) : first + GROUP]:
                 place = _one(pane, node, gone.get(node.id), in_hand=node is held) or place
-    if path and not pane.chat.writing and pane.conversation.children(path[-1].id):
+    if path and not pane.writing and pane.conversation.children(path[-1].id):
         st.caption(f":material/call_split: {pane.ui.t('chat_act.here')}")
     return place
 
@@ -44,7 +44,7 @@ def messages(pane: Pane) -> DeltaGenerator | None:
 def _one(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> DeltaGenerator | None:
     """Draw one; what comes back is its place while it is being written."""
     with st.chat_message(node.role, avatar=AVATARS[node.role]):
-        if pane.chat.writing is not None and pane.chat.writing.node_id == node.id:
+        if pane.writing is not None and pane.writing.node_id == node.id:
             return st.container()
         if pane.get("editing") == node.id:
             _editor(pane, node)

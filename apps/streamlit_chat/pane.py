@@ -21,6 +21,7 @@ from engine.support import unsupported
 from engine.types import Role
 from engine.window import Plan
 from engine.window.counting import Counter, counter
+from engine.writing import Writing
 
 Side = Literal["left", "right"]
 ADDRESS: Mapping[Side, str] = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
@@ -58,6 +59,11 @@ class Pane(Kept):
         """The open conversation: this tab's, else the one that the address names, else a new one."""
         found: Chat | None = self.get("open")
         return found if found is not None else self.open(st.query_params.get(ADDRESS[self.side]))
+
+    @cached_property
+    def writing(self) -> Writing | None:
+        """The answer under way when this run first asked: should it end meanwhile, all parts of the run still agree."""
+        return self.chat.writing
 
     @property
     def conversation(self) -> Conversation:
@@ -149,7 +155,7 @@ class Pane(Kept):
         asked, text = self.card.id, node.message().content
         if (found := known.get(node.id)) and found[:2] == (asked, text):
             return found[2]
-        if not text or self.chat.writing is not None or (count := self._counter) is None:
+        if not text or self.writing is not None or (count := self._counter) is None:
             return None
         known[node.id] = (asked, text, len(count.pieces(text)))
         return known[node.id][2]
@@ -165,7 +171,7 @@ class Pane(Kept):
     def plan(self) -> Plan | PromptTooLong | None:
         """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
         known = self.get("plan")
-        if self.chat.writing is not None:  # counting would wait behind the answer
+        if self.writing is not None:  # counting would wait behind the answer
             return known[1] if known else None
         if not self.counts or not self.path():
             return None

@@ -15,6 +15,7 @@ from tests.standins.attached import busy, worker
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 LONG = "Write a very long story about the sea, with many chapters."
+ENDLESS = "1800"  # tokens: with temperature 0 the model fills them, so that no page is too slow to stop it
 BEGUN = 130  # characters: more than a line of progress and the buttons beside it have
 # Words of everything that could run or fetch something, as a model may write them
 HOSTILE = (
@@ -46,7 +47,7 @@ def test_hi_is_answered_with_statistics(tab: Tab) -> None:
 
 @both
 def test_an_answer_grows_while_it_comes_and_the_stop_button_ends_it(tab: Tab, app: AppServer) -> None:
-    tab.open(max_tokens="300")
+    tab.open(temperature="0", max_tokens=ENDLESS)
     tab.say(LONG)
     first = tab.grown(LONG, BEGUN)
     assert kept(first, tab.grown(LONG, 2 * BEGUN))
@@ -62,7 +63,7 @@ def test_an_answer_grows_while_it_comes_and_the_stop_button_ends_it(tab: Tab, ap
 
 @both
 def test_a_killed_worker_is_one_sentence_and_the_next_question_is_answered(tab: Tab, app: AppServer) -> None:
-    tab.open(max_tokens="300")
+    tab.open(temperature="0", max_tokens=ENDLESS)
     tab.say(LONG)
     first = tab.grown(LONG, BEGUN)
     killed = worker(app)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.streamlit_chat.composer import composer
+from apps.streamlit_chat.pane import Pane
 from apps.streamlit_chat.shelf import _written
 from apps.streamlit_kit import Ui
 from engine.presets import Presets
@@ -36,6 +39,22 @@ def test_an_answer_has_its_statistics_and_the_window_its_gauge(app: AppTest) -> 
     assert app.chat_message[1].markdown[0].value == "one two three"
     assert app.chat_message[1].caption[0].value.startswith("3 tokens · ")
     assert app.chat_message[1].caption[0].value.endswith("· ended by itself")
+
+
+def test_an_answer_that_ends_while_the_page_is_drawn_leaves_no_stop_button(
+    app: AppTest, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def composed(panes: Sequence[Pane]) -> None:
+        composer(panes)
+        for pane in panes:
+            if pane.chat.writing is not None:
+                pane.chat.writing.wait()
+
+    opened(app)
+    monkeypatch.setattr("apps.streamlit_chat.composer.composer", composed)
+    app.chat_input[0].set_value("one two three").run()
+    assert [message.name for message in app.chat_message] == ["user", "assistant"]
+    assert "chat.stop" not in [button.key for button in app.button]
 
 
 def test_an_example_is_sent_with_one_click(app: AppTest, engine: EchoEngine) -> None:
