@@ -52,7 +52,7 @@ def test_an_answer_that_ends_while_the_page_is_drawn_leaves_no_stop_button(
 
     opened(app)
     monkeypatch.setattr("apps.streamlit_chat.composer.composer", composed)
-    app.chat_input[0].set_value("one two three").run()
+    app.chat_input[0].set_value(json.dumps({"answer": "one two three", "delay": 0.5})).run()
     assert [message.name for message in app.chat_message] == ["user", "assistant"]
     assert "chat.stop" not in [button.key for button in app.button]
 
