@@ -26,7 +26,7 @@ from engine.runtime.supervisor import LocalRuntime, Supervisor
 from engine.types import Event, Finished, Loading, Message, PromptProgress, Queued, TextDelta
 from tests.conftest import small_load, small_settings
 from tests.patience import SOON_S
-from tests.standins.llama_server import BareServer
+from tests.standins.llama_server import BareServer, bare_server
 
 pytestmark = pytest.mark.model
 
@@ -119,14 +119,21 @@ class TestPrompt:
 
 
 class TestWindow:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def bare_llama(cls) -> Iterator[BareServer]:
+        """One with a small window: reading a full one of 1024 tokens takes fifteen seconds of processor."""
+        with bare_server(window=256) as server:
+            yield server
+
     def test_the_window_is_the_servers(self, backend: LlamaCpp, bare_llama: BareServer) -> None:
-        assert backend.window() == bare_llama.window == 1024
+        assert backend.window() == bare_llama.window == 256
 
     def test_one_token_less_than_the_window_answers(self, backend: LlamaCpp) -> None:
         generation = Generation(backend, of_length(backend, backend.window() - 1), model="m")
         list(generation)
         result = generation.result
-        assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (1023, 1)
+        assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (255, 1)
         assert result.outcome == "window_full"
 
     def test_exactly_the_window_is_refused_with_both_numbers(self, backend: LlamaCpp, server: LlamaServer) -> None:
@@ -135,13 +142,13 @@ class TestWindow:
             came(backend, request)
         with pytest.raises(PromptTooLong) as theirs:
             server.post("/v1/chat/completions", {"messages": [message.to_dict() for message in request.messages]})
-        assert ours.value.details == theirs.value.details == {"prompt_tokens": 1024, "window": 1024}
+        assert ours.value.details == theirs.value.details == {"prompt_tokens": 256, "window": 256}
 
     def test_a_full_window_is_told_from_max_tokens(self, backend: LlamaCpp) -> None:
-        request = of_length(backend, 1016)
+        request = of_length(backend, 248)
         full = Generation(backend, request, model="m")
         list(full)
-        assert (full.result.outcome, full.result.usage.total_tokens) == ("window_full", 1024)
+        assert (full.result.outcome, full.result.usage.total_tokens) == ("window_full", 256)
         short = Generation(backend, Request(request.messages, request.params.replace(max_tokens=4)), model="m")
         list(short)
         assert (short.result.outcome, short.result.usage.completion_tokens) == ("max_tokens", 4)
