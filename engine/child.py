@@ -92,6 +92,12 @@ def give_way() -> None:
             group.write_text(str(LOWEST_NICE))
 
 
+def give_way_too() -> None:
+    """Give way where the parent does: the niceness of a process comes from its parent, that of its session does not."""
+    if sys.platform != "win32" and os.getpriority(os.PRIO_PROCESS, 0) >= LOWEST_NICE:
+        give_way()
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this child when process `parent` dies, where it can (Linux); first thing in a child."""
     if sys.platform != "linux":

@@ -70,12 +70,13 @@ class JobQueue:
         self._recover()
 
     def submit(
-        self, owner: str, task: str, args: Mapping[str, Any], title: str = "", scratch: Iterable[Path] = ()
-    ) -> Job:
-        """The job, queued. `scratch` are files that it leaves behind when it is killed. Raises BadInput for a name that
-        is no task.
+        self, owner: str, task: str, args: Mapping[str, Any], title: str = "", scratch: Iterable[Path] = (),
+        *, secrets: Mapping[str, Any] | None = None,
+    ) -> Job:  # fmt: skip
+        """The job, queued. `scratch` are files that it leaves behind when it is killed, `secrets` further arguments of
+        the task that are written nowhere, such as a key. Raises BadInput for a name that is no task.
         """
-        run = TaskRun(task, args)
+        run = TaskRun(task, args, secrets)
         row = self._rows.add(owner, task, args, title or task)
         own = _Own(row.id, owner, run, tuple(scratch))
         self._leave_note(own)

@@ -5,6 +5,8 @@ the engine.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -39,8 +41,12 @@ class Settings(BaseSettings):
     idle_unload_s: float = Field(0, ge=0, description="seconds without a request before the model is unloaded; 0 never")
     queue: int = Field(512, ge=1, description="requests that may wait for a slot")
     per_person: int = Field(4, ge=1, description="requests of one person under way at once, in class mode")
+    lancedb_uri: str | None = Field(None, description="object storage for the chunks of collections; None: `home`")
+    collection_mb: int = Field(100, ge=1, description="documents of one collection of a student")
+    collections: int = Field(20, ge=1, description="collections of one student")
     trace_mb: int = Field(256, ge=1)
     trace_days: int = Field(30, ge=1)
+    vector_cache_mb: int = Field(512, ge=1, description="vectors of passages that are kept on disk, for all embedders")
 
     @property
     def url(self) -> str:
@@ -56,3 +62,18 @@ class Settings(BaseSettings):
 def from_environment(name: str) -> str | None:
     """The value of the variable that a row of providers.toml or a person names; None when unset or empty."""
     return os.environ.get(name) or None
+
+
+@contextmanager
+def loading_with(**variables: str) -> Iterator[None]:
+    """A block in which these variables are set, for a library that reads them once, when it is loaded."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -30,14 +30,17 @@ class Progress:
 
 
 class TaskRun:
-    """One run of a task. Iterate it once, in one thread, for its Progress; then `result` is there."""
+    """One run of a task. Iterate it once, in one thread, for its Progress; then `result` is there. `secrets` are
+    arguments that nothing records.
+    """
 
-    def __init__(self, task: str, args: Mapping[str, Any]) -> None:
+    def __init__(self, task: str, args: Mapping[str, Any], secrets: Mapping[str, Any] | None = None) -> None:
         module, colon, function = task.partition(":")
         if not colon or not all(part.isidentifier() for part in (*module.split("."), function)):
             raise BadInput(f"not a task: {task!r}", task=task)
         self.task = task
         self.args = dict(args)
+        self._secrets = dict(secrets or {})
         self.result: Any = None
         self.cancelled = False
         self._process: subprocess.Popen[str] | None = None
@@ -91,7 +94,7 @@ class TaskRun:
     def _messages(self, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         assert process.stdin and process.stdout
         with contextlib.suppress(BrokenPipeError):  # it died at birth, which the missing answer says
-            process.stdin.write(json.dumps({"task": self.task, "args": self.args}) + "\n")
+            process.stdin.write(json.dumps({"task": self.task, "args": self.args | self._secrets}) + "\n")
             process.stdin.flush()
         for line in process.stdout:
             if line.endswith("\n"):  # else it was killed within the line

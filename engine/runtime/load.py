@@ -10,6 +10,8 @@ from engine.errors import BadParameter
 
 KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 KV_TYPES: tuple[KvType, ...] = get_args(KvType)
+Pooling = Literal["mean", "cls", "last"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 WHOLE_KV_TYPES = ("f32", "f16", "bf16")
 
 # Closed ranges; the upper ends only keep typing errors away from the machine's memory.
@@ -43,6 +45,7 @@ class LoadParams:
     cache_ram_mib: int = 0
     embedding: bool = False
     reranking: bool = False
+    pooling: Pooling | None = None  # None: as the file says
     alias: str = "model"
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class LoadParams:
             raise _bad("flash_attention", self.flash_attention)
         if self.embedding and self.reranking:
             raise _bad("reranking", self.reranking)
+        if self.pooling is not None and (self.pooling not in POOLINGS or not self.embedding):
+            raise _bad("pooling", self.pooling)
 
     @property
     def cells(self) -> int:

@@ -93,6 +93,9 @@ def _settings(params: Any, load: LoadParams, key: str, slot_dir: Path | None) ->
         settings["chat_template"] = load.chat_template
     if load.seed is not None:
         settings["sampling.seed"] = load.seed
+    if load.pooling is not None:
+        kind = f"LLAMA_POOLING_TYPE_{load.pooling.upper()}"
+        settings["pooling_type"] = _member(params, "pooling_type", kind, load.alias)
     if load.reranking:
         settings["pooling_type"] = _member(params, "pooling_type", "LLAMA_POOLING_TYPE_RANK", load.alias)
     return settings
