@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.library import Library
     from engine.lmslog import LmsLog
     from engine.people import People
+    from engine.rag.collections import Collections
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
@@ -185,7 +186,7 @@ class Engine:
         """Who is here."""
         from engine.people import People
 
-        return People(self.store)
+        return People(self.store, gone=lambda: self.collections.sweep())
 
     @_part
     def values(self) -> Values:
@@ -210,6 +211,16 @@ class Engine:
         from engine.library import Library
 
         return Library(self.store)
+
+    @_part
+    def collections(self) -> Collections:
+        """Documents of persons. The one that serves removes first what nobody has any more."""
+        from engine.rag.collections import Collections
+
+        collections = Collections(self.store, self.settings)
+        if self.serve:
+            collections.sweep()
+        return collections
 
     @_part
     def lms(self) -> LmsLog:

@@ -10,6 +10,7 @@ write those.
     - BadTemplate            reason
     - BadGrammar             reason, line, column
     - BadFile                path, reason
+    - EmbedderMismatch       collection, expected, given
     - AccessDenied           role; HTTP 403
     - NotFound               what, key; HTTP 404
     - TooManyRequests        limit; a person's own cap, HTTP 429
@@ -103,6 +104,10 @@ class BadGrammar(BadInput):
 
 class BadFile(BadInput):
     code = "bad_file"
+
+
+class EmbedderMismatch(BadInput):
+    code = "embedder_mismatch"
 
 
 class AccessDenied(BadInput):

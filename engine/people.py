@@ -45,10 +45,13 @@ def clean_nickname(text: str) -> str:
 
 
 class People:
-    """The persons in the store. Raises StoreFailed."""
+    """The persons in the store; `gone` is told when some were deleted. Raises StoreFailed."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, *, clock: Callable[[], float] = time.time, gone: Callable[[], None] = lambda: None
+    ) -> None:
         self._store = store
+        self._gone = gone
         self._clock = clock
         self._touched: dict[str, float] = {}
 
@@ -97,6 +100,7 @@ class People:
             count = connection.execute(delete(people).where(people.c.role == "student")).rowcount
         self._store.compact()
         self._touched.clear()
+        self._gone()
         return count
 
     def key_for(self, person: Person, name: str = "", lifetime: timedelta | None = None) -> str:

@@ -189,3 +189,51 @@ jobs = Table(
     Index("jobs_owner", "owner", "created"),
     Index("jobs_state", "state", "created"),
 )
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Words, primary_key=True),
+    _owner(),
+    Column("name", Words, nullable=False),
+    Column("embedder", Words, nullable=False),
+    Column("splitting", Json, nullable=False),
+    Column("shared", Integer, nullable=False),
+    Column("temporary", Integer, nullable=False),
+    Column("created", Double, nullable=False),
+    Index("collections_name", "owner", "name", unique=True),
+    Index("collections_shared", "shared"),
+)
+
+collection_files = Table(
+    "collection_files",
+    metadata,
+    Column("collection", Words, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Words, primary_key=True),
+    _owner(),
+    Column("name", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("root", Words, nullable=False),  # the source that it is a part of; its own where it stands alone
+    Column("stamp", Words),  # size and time of a file on the disk: the same, and it is not opened again
+    Column("sha256", Words, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("pages", Integer),
+    Column("characters", Integer),
+    Column("chunks", Integer),
+    Column("warnings", Json, nullable=False),
+    Column("error", Json),
+    Index("collection_files_owner", "owner"),
+    Index("collection_files_state", "state"),
+)
+
+collection_versions = Table(
+    "collection_versions",
+    metadata,
+    Column("collection", Words, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _owner(),
+    Column("created", Double, nullable=False),
+    Column("files", Json, nullable=False),  # the rows of collection_files as they were
+    Index("collection_versions_owner", "owner"),
+)

@@ -22,6 +22,9 @@ from engine.joblog import JobLog
 from engine.library import Library
 from engine.migrations import MIGRATIONS
 from engine.people import People
+from engine.rag.collections import Collections
+from engine.rag.values import Splitting
+from engine.settings import Settings
 from engine.store import Store
 from engine.tables import jobs, metadata, people, schema_version
 from engine.trace import Traces
@@ -109,6 +112,12 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
         (chat,) = Chats(store).lines(owner, "ete")
         assert [node.content for node in Chats(store).get(owner, chat.id).path()] == ["Où ? \ud800", "À Nice."]
         assert Library(store).get(owner, "prompt", "résumé") == "Résume en une phrase : {{text}}"
+    if version >= 3:
+        collections = Collections(store, Settings(home=tmp_path))
+        (collection,) = collections.list(owner)
+        assert (collection.name, collection.splitting, collection.chunks) == ("été", Splitting(), 1)
+        assert [file.name for file in collections.files(owner, collection.id)] == ["Où.md"]
+        assert [version.files for version in collections.versions(owner, collection.id)] == [1]
     store.close()
     fresh.close()
 

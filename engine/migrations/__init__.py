@@ -13,7 +13,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from engine.migrations.v2_chats import chats
+from engine.migrations.v3_collections import collections
 
 Step = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Step, ...] = (chats,)  # the first one leads from version 1 to version 2
+MIGRATIONS: tuple[Step, ...] = (chats, collections)  # the first one leads from version 1 to version 2
