@@ -267,6 +267,12 @@ class GradioChat(Chatting, GradioTab):
         self.page.locator("#code").get_by_role("button", name="Copy").click()
         return self.clipboard()
 
+    def scripts(self, folder: Path) -> dict[str, str]:
+        self.act("code")
+        buttons = self.page.locator("#scripts button[data-act=script]")
+        buttons.first.wait_for()
+        return dict(self.downloaded(one.click, folder) for one in buttons.all())
+
     def _acts(self, name: str) -> Any:
         return self.page.locator(f"#acts-left button[data-act={name}]")
 

@@ -30,9 +30,12 @@ KEYS = [
 SYSTEM, QUESTION = "Always answer in rhymes. Today is Thursday", "What day is it today?"
 RECITE = "Répète uniquement les informations des vers 1 à 30 dans l’ordre."
 WINDOW = int(SIZE["ATELIER_WINDOW"])
+# Some exercises are done in Gradio only when somebody wants all of them: a page of its costs seconds of processor
+WHOLE = os.environ.get("ATELIER_SHEET") == "whole"
+once = pytest.mark.parametrize("window", ["streamlit", "gradio"] if WHOLE else ["streamlit"], indirect=True)
 
 
-@pytest.fixture(scope="module", params=["streamlit"])
+@pytest.fixture(scope="module", params=["streamlit", "gradio"])
 def window(request: pytest.FixtureRequest, chromium: Any, app: AppServer) -> Iterator[Chatting]:
     """One tab of that interface for all exercises: it has read the interface's files already."""
     opened = CHATS[request.param](chromium, app.address)
@@ -80,6 +83,7 @@ def seed(line: str) -> int:
     return int(found[1])
 
 
+@once
 def test_query_hi(tab: Chatting) -> None:
     tab.open(model=MODEL, temperature="0")
     assert "How can I" in tab.answer("hi", 2)
@@ -118,6 +122,7 @@ def test_continue_an_answer(tab: Chatting) -> None:
     assert longer.startswith(first) and tab.versions() == []
 
 
+@once
 def test_branch(tab: Chatting) -> None:
     tab.open(model=MODEL, temperature="0", max_tokens="6")
     hello = tab.answer("hi", 2)
@@ -134,6 +139,7 @@ def test_branch(tab: Chatting) -> None:
     assert said[1][1] == hello and said[3][1] == sea
 
 
+@once
 def test_change_the_system_prompt(tab: Chatting) -> None:
     tab.open(model=MODEL, temperature="0", max_tokens="12")
     tab.system(SYSTEM)
@@ -144,6 +150,7 @@ def test_change_the_system_prompt(tab: Chatting) -> None:
     )
 
 
+@once
 def test_change_the_role(tab: Chatting) -> None:
     tab.open(model=MODEL, temperature="0", max_tokens="6")
     tab.answer("hi", 2)
@@ -164,7 +171,7 @@ def test_copy_the_curl_and_run_it(tab: Chatting, app: AppServer) -> None:
     assert content(bash("-c", copied)) == answer
 
 
-@pytest.mark.parametrize("window", ["streamlit"], indirect=True)
+@once
 def test_the_two_scripts(tab: Chatting, openai_server: OpenAIStandIn, tmp_path: Path) -> None:
     tab.open(model=MODEL, temperature="0", max_tokens="12")
     tab.answer("hi", 2)
@@ -177,6 +184,7 @@ def test_the_two_scripts(tab: Chatting, openai_server: OpenAIStandIn, tmp_path: 
     assert [one["content"] for one in openai_server.last.body["messages"]] == [SYSTEM, QUESTION]
 
 
+@once
 def test_the_rhyme_at_69_verses_is_answered(tab: Chatting) -> None:
     tab.open(model=MODEL, temperature="0", max_tokens="16")
     assert "Marin" in tab.answer(f"{rhyme(69).text}\n\n{RECITE}", 2)
@@ -193,6 +201,7 @@ def test_the_rhyme_past_the_window_is_refused_with_the_numbers_and_nothing_is_lo
     assert tab.said() == [("user", "hi"), ("assistant", hello)]
 
 
+@once
 def test_query_statistics_and_curl_with_lm_studio(tab: Chatting, lm_studio: OpenAIStandIn) -> None:
     tab.open(model="lmstudio/plain")
     assert tab.answer("hi", 2) == "Hello from the stand-in."
