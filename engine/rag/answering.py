@@ -5,24 +5,37 @@ Knows no interface.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.generation import HEARTBEAT_S, Generation
+from engine.params import Params
+from engine.rag.citations import Citation, citations, cited
 from engine.rag.grounding import Grounding, Language, Mode
+from engine.rag.preparing import Prepared, Wanted, Watching, prepare
+from engine.rag.prompts import is_refusal
+from engine.rag.said import say
 from engine.rag.values import Retrieval
-from engine.types import Event, Message, Result
+from engine.types import Event, Heartbeat, Message, Result
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
-    from engine.params import Params
-    from engine.rag.citations import Citation
     from engine.window import Policy
 
 
 @dataclass(frozen=True)
+class Reading:
+    """So many parts of a long text are summarized, `done` of `total`."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Grounded:
-    """The first event of an answer from documents: what was found, before a word of the answer."""
+    """What was found, before a word of the answer."""
 
     grounding: Grounding
 
@@ -38,36 +51,103 @@ class Answered:
     citations: tuple[Citation, ...]
     refused: bool
 
+    @classmethod
+    def of(cls, grounding: Grounding, result: Result) -> Answered:
+        """The answer with its marks; a list of passages cites nothing."""
+        numbers = frozenset(source.number for source in grounding.sources)
+        marks = citations(result.text, numbers) if grounding.asked else ()
+        return cls(grounding, result, marks, is_refusal(result.text))
+
     @property
     def text(self) -> str:
         """What was answered."""
         return self.result.text
 
+    @property
+    def cited(self) -> tuple[int, ...]:
+        """Numbers of the passages that are cited."""
+        return cited(self.citations)
+
     def to_dict(self) -> dict[str, Any]:
-        """The result's keys, and `grounding`, `citations`, `refused`; ready for JSON."""
-        raise NotImplementedError
+        """The result's keys, and `grounding`, `citations`, `cited`, `refused`; ready for JSON."""
+        return {
+            **self.result.to_dict(),
+            "refused": self.refused,
+            "citations": [one.to_dict() for one in self.citations],
+            "cited": list(self.cited),
+            "grounding": self.grounding.record(),
+        }
 
 
 class Answering:
     """An answer from documents on its way: iterate it once, `stop()` it from any thread, read `.answered` at the end.
 
-    Iterating raises EngineError before the first word. The search runs in the thread that iterates.
+    Iterating raises EngineError before the first word. `grounding` is there once `Grounded` has come.
     """
 
-    grounding: Grounding | None
+    def __init__(self, engine: Engine, owner: str, model: Model, messages: Sequence[Message], wanted: Wanted) -> None:
+        self.model = model
+        self.grounding: Grounding | None = None
+        self._engine = engine
+        self._owner = owner
+        self._messages = tuple(messages)
+        self._wanted = wanted
+        self._stopped = False
+        self._generation: Generation | None = None
 
-    def __iter__(self) -> Iterator[Grounded | Event]:
-        """`Grounded` first, then the events of the model's Generation, `Finished` last."""
-        raise NotImplementedError
+    def __iter__(self) -> Iterator[Reading | Grounded | Event]:
+        """Heartbeats and Readings, `Grounded`, then the events of the model's Generation, `Finished` last."""
+        prepared = yield from self._prepared()
+        self.grounding = prepared.grounding
+        yield Grounded(prepared.grounding)
+        self._generation = generation = self._begun(prepared)
+        if self._stopped:
+            generation.stop()
+        yield from generation
 
     def stop(self) -> None:
-        """Ask for the end."""
-        raise NotImplementedError
+        """Ask for the end; safe from any thread."""
+        self._stopped = True
+        if self._generation is not None:
+            self._generation.stop()
 
     @property
     def answered(self) -> Answered:
         """The whole answer, once it was iterated."""
-        raise NotImplementedError
+        if self.grounding is None or self._generation is None:
+            raise RuntimeError("iterate it first")
+        return Answered.of(self.grounding, self._generation.result)
+
+    def _prepared(self) -> Generator[Reading | Event, None, Prepared]:
+        """Events while the search and the first questions to the model run in a thread; returns what they found."""
+        watch = Watching(lambda: self._stopped)
+        told = 0
+        threads = ThreadPoolExecutor(1, "grounding")
+        working = threads.submit(
+            prepare, self._engine, self._owner, self.model, self._messages, self._wanted, watch=watch
+        )
+        try:
+            while not wait([working], HEARTBEAT_S).done:
+                yield Heartbeat() if watch.done == told else Reading(watch.done, watch.total)
+                told = watch.done
+        finally:
+            self._stopped = self._stopped or not working.done()  # the consumer went away: nobody waits for it
+            threads.shutdown(wait=False)
+        return working.result()
+
+    def _begun(self, prepared: Prepared) -> Generation:
+        if prepared.passages is None:
+            return say(prepared.said, self._owner, self.model.card.id)
+        from engine.window import plan
+        from engine.window.retrieved import Joining, joined, placed, places
+
+        wanted = self._wanted
+        messages = placed(self._messages, prepared.passages)
+        made = plan(Joining(self.model), messages, wanted.params, wanted.policy, retrieved=places(messages),
+                    virtual_window=wanted.virtual_window)  # fmt: skip
+        virtual = wanted.virtual_window if made.prompt_tokens is not None else None
+        return self.model.stream(joined(made.messages), wanted.params, owner=self._owner, virtual_window=virtual,
+                                 interactive=wanted.interactive, window=made.record())  # fmt: skip
 
 
 def answer(
@@ -93,4 +173,7 @@ def answer(
     before, a system prompt included; with `rewrite` the question is made to stand alone by them first. `language` is
     the reader's: that of the prompt where the question's own cannot be told.
     """
-    raise NotImplementedError
+    ids = (collections,) if isinstance(collections, str) else tuple(collections)
+    wanted = Wanted(ids, mode, retrieval, rewrite, language, policy, virtual_window, interactive, params or Params())
+    messages = (*history, Message("user", question))
+    return Answering(engine, owner, model or engine.model(), messages, wanted)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
+from engine.rag.suspicion import suspicions
 from engine.rag.values import Chunk, Passage
 
 # documents_only       only what the passages say; without passages a fixed sentence, and no model is asked
@@ -34,7 +35,6 @@ class Source:
     number: int
     passage: Passage
     text: str
-    collection: str | None = None
     fate: Fate = "sent"
     sent: int = 0
     warnings: tuple[str, ...] = ()
@@ -43,6 +43,11 @@ class Source:
     def chunk(self) -> Chunk:
         """The chunk that was found."""
         return self.passage.chunk
+
+    @property
+    def collection(self) -> str:
+        """Id of its collection."""
+        return self.passage.collection
 
     @property
     def place(self) -> str:
@@ -82,7 +87,7 @@ class Grounding:
     `mode` is what was done, `wanted` what was asked for: a whole document that does not fit is searched instead.
     `query` is what was looked for; it differs from the question where `rewritten`. `below` candidates were under the
     threshold, `nearest` is the highest cosine seen. `seconds` are those of the search by stage. `tokens` are those of
-    the passages in the prompt, None where no model was asked or none can count.
+    the passages in the prompt, None where nobody can count them; `asked` says whether a model was asked at all.
     """
 
     mode: Mode
@@ -100,6 +105,7 @@ class Grounding:
     seconds: Mapping[str, float] = field(default_factory=dict)
     tokens: int | None = None
     retrieval: Mapping[str, Any] = field(default_factory=dict)
+    asked: bool = True
 
     @property
     def empty(self) -> bool:
@@ -133,6 +139,7 @@ class Grounding:
             "seconds": dict(self.seconds),
             "tokens": self.tokens,
             "retrieval": dict(self.retrieval),
+            "asked": self.asked,
             "empty": self.empty,
             "warnings": list(self.warnings),
         }
@@ -140,19 +147,19 @@ class Grounding:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Grounding:
         """The grounding of a record; what a newer program put into it besides is passed over."""
-        known = {name: value for name, value in record.items() if name in cls.__dataclass_fields__}
+        known = {
+            name: value for name, value in record.items() if name in cls.__dataclass_fields__
+        }  # not the properties
         known["collections"] = tuple(known.get("collections", ()))
         for name in ("sources", "left_out"):
             known[name] = tuple(_source(one) for one in known.get(name, ()))
         return cls(**cast(Any, known))
 
 
-def source_of(passage: Passage, number: int, collection: str | None = None) -> Source:
-    """The passage under that number, with its neighbours' text and what is suspicious in it."""
-    from engine.rag.suspicion import suspicions
-
-    text = joined((passage.chunk, *passage.neighbours))
-    return Source(number, passage, text, collection, "sent", len(text), suspicions(text))
+def source_of(passage: Passage, number: int, text: str | None = None) -> Source:
+    """The passage under that number, by default with its neighbours' text, and what is suspicious in it."""
+    text = joined((passage.chunk, *passage.neighbours)) if text is None else text
+    return Source(number, passage, text, "sent", len(text), suspicions(text))
 
 
 def joined(chunks: tuple[Chunk, ...]) -> str:
@@ -175,9 +182,8 @@ GAP_MAX = 8  # characters between two chunks that are white space, which a split
 def _source(record: Mapping[str, Any]) -> Source:
     chunk = Chunk(record["chunk"], record["file"], record["name"], record["chunk_number"], record["found"],
                   record["start"], record["end"], record["tokens"], record["page"], record["heading"])  # fmt: skip
-    passage = Passage(chunk, record["scores"], record["ranks"])
-    return Source(record["number"], passage, record["text"], record["collection"], record["fate"], record["sent"],
-                  tuple(record["warnings"]))  # fmt: skip
+    passage = Passage(chunk, record["scores"], record["ranks"], collection=record["collection"])
+    return Source(record["number"], passage, record["text"], record["fate"], record["sent"], tuple(record["warnings"]))
 
 
 def left_out(source: Source) -> Source:

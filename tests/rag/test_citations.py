@@ -19,7 +19,7 @@ def chunk(text: str, number: int = 0, start: int = 0, **more: Any) -> Chunk:
 
 
 def source(number: int, text: str) -> Source:
-    return source_of(Passage(chunk(text, number), {"vector": 0.9}, {"vector": number}), number, "col")
+    return source_of(Passage(chunk(text, number), {"vector": 0.9}, {"vector": number}, collection="col"), number)
 
 
 def grounding(*texts: str) -> Grounding:
