@@ -79,7 +79,7 @@ class Found:
     retrieval: Retrieval
     below: int = 0
     nearest: float | None = None
-    seconds: Mapping[Stage, float] = MappingProxyType({})
+    seconds: Mapping[Stage, float] = field(default_factory=dict)
 
 
 def default(embedder: str) -> Retrieval:
