@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.lmslog import LmsLog
     from engine.people import People
     from engine.rag.collections import Collections
+    from engine.rag.retrieval import Embedders
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
@@ -221,6 +222,13 @@ class Engine:
         if self.serve:
             collections.sweep()
         return collections
+
+    @_part
+    def embedders(self) -> Embedders:
+        """Embedders of questions."""
+        from engine.rag.retrieval import Embedders
+
+        return Embedders(self)
 
     @_part
     def lms(self) -> LmsLog:

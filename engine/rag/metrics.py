@@ -55,8 +55,3 @@ def _f1(found: list[str], right: list[str]) -> float:
         return float(found == right)
     common = sum((Counter(found) & Counter(right)).values())
     return 2 * common / (len(found) + len(right))
-
-
-def cited_correct(cited: Sequence[int], right: Collection[int]) -> float | None:
-    """The share of cited passage numbers that are among the `right` ones, 0 to 1; None where nothing was cited."""
-    return sum(number in right for number in cited) / len(cited) if cited else None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rag.metrics import cited_correct, exact_match, ndcg_at, recall_at, reciprocal_rank, token_f1, words
+from engine.rag.metrics import exact_match, ndcg_at, recall_at, reciprocal_rank, token_f1, words
 
 HITS = st.lists(st.booleans(), max_size=12)
 
@@ -40,11 +40,6 @@ def test_exact_match_and_f1_by_hand() -> None:
     assert token_f1("Il paie neuf euros", ["neuf euros", "rien"]) == pytest.approx(2 / 3)
     assert token_f1("neuf neuf", ["neuf"]) == pytest.approx(2 / 3)
     assert (exact_match("", []), token_f1("", []), token_f1("something", [])) == (1.0, 1.0, 0.0)
-
-
-def test_cited_passages() -> None:
-    assert cited_correct([1, 3], {1, 2}) == 0.5
-    assert cited_correct([], {1}) is None
 
 
 @given(HITS, st.integers(1, 12))

@@ -1,0 +1,218 @@
+"""A question put to one table of chunks: passages with every score and rank on the way. Knows no owner and no engine.
+
+The threshold is a cosine between question and passage. It holds for the arms with vectors, hybrid too: there a passage
+found by its words alone is given its cosine. The arms "text" and "rerank" have no scale that compares and keep what
+they find.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import BadInput, BadParameter
+from engine.rag.fusion import mmr, normalised, ranked, ranks, rrf, weighted
+from engine.rag.values import ARMS, FUSIONS, Chunk, Embedder, Passage, Retrieval, Score, Vectors
+
+if TYPE_CHECKING:
+    from engine.rag.rerank import Reranker
+
+Stage = Literal["embed", "vector", "text", "fuse", "rerank", "neighbours"]
+
+RERANKED_MAX = 2000  # chunks that a reranker reads alone for one question
+QUESTION_MAX = 4000  # characters
+RANGES: Mapping[str, tuple[float, float]] = {
+    "k": (1, 100),
+    "candidates": (1, 1000),
+    "weight": (0, 1),
+    "threshold": (-1, 1),
+    "mmr": (0, 1),
+    "neighbours": (0, 10),
+}
+
+
+class Table(Protocol):
+    """What a search asks of the chunks of a collection (engine.rag.vectorstore.ChunkTable)."""
+
+    def vector(self, vector: NDArray[np.float32], k: int, files: Sequence[str] = ()) -> list[tuple[Chunk, float]]:
+        """The k nearest chunks with their cosine."""
+        ...
+
+    def text(self, question: str, k: int, files: Sequence[str] = ()) -> list[tuple[Chunk, float]]:
+        """The k best chunks by their words with their BM25 score."""
+        ...
+
+    def chunks(self, file: str | None = None) -> Iterator[Chunk]:
+        """Every chunk, or those of a file."""
+        ...
+
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """The vectors of these chunks, row by row."""
+        ...
+
+    def neighbours(self, chunk: Chunk, n: int) -> tuple[Chunk, ...]:
+        """Up to n chunks before and n after it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: `passages`, best first; empty is the "0 passages" state, in which no model may be asked.
+
+    `below` candidates were dropped by the threshold, `nearest` is the highest cosine seen (None without vectors),
+    `seconds` the time of each stage, `query_sent` the text that was looked for.
+    """
+
+    passages: tuple[Passage, ...]
+    query_sent: str
+    retrieval: Retrieval
+    below: int = 0
+    nearest: float | None = None
+    seconds: Mapping[Stage, float] = field(default_factory=dict)
+
+
+def check(retrieval: Retrieval) -> None:
+    """Return where it can be searched so. Raises BadParameter naming the field."""
+    for name, (low, high) in RANGES.items():
+        value = getattr(retrieval, name)
+        if value is not None and not low <= value <= high:
+            raise BadParameter(f"{name}={value}", name=name, value=value, low=low, high=high)
+    for name, value, known in (("arm", retrieval.arm, ARMS), ("fusion", retrieval.fusion, FUSIONS)):
+        if value not in known:
+            raise BadParameter(f"{name}={value!r}", name=name, value=value, low=None, high=None)
+    if retrieval.arm == "rerank" and retrieval.reranker is None:
+        raise BadParameter("a reranker is needed", name="reranker", value=None, low=None, high=None)
+
+
+@dataclass
+class _Candidates:
+    """What one search has gathered so far, by id of the chunk; `by` is the score that orders it."""
+
+    by: Score
+    chunks: dict[str, Chunk] = field(default_factory=dict)
+    scores: dict[Score, dict[str, float]] = field(default_factory=dict)
+    found: dict[Score, dict[str, int]] = field(default_factory=dict)
+    seconds: dict[Stage, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+
+    def add(self, score: Score, hits: Sequence[tuple[Chunk, float]]) -> None:
+        self.chunks |= {chunk.id: chunk for chunk, _ in hits}
+        self.rate(score, {chunk.id: value for chunk, value in hits})
+
+    def rate(self, score: Score, values: dict[str, float]) -> None:
+        self.scores[score], self.found[score] = values, ranks(values)
+
+    def order(self) -> list[str]:
+        """Ids that are left, best first."""
+        scores = self.scores[self.by]
+        return ranked({key: scores[key] for key in self.chunks})
+
+    def passage(self, key: str) -> Passage:
+        scores = {name: values[key] for name, values in self.scores.items() if key in values}
+        return Passage(
+            self.chunks[key], scores, {name: place[key] for name, place in self.found.items() if key in place}
+        )
+
+
+def look(
+    table: Table, embedder: Embedder, question: str, retrieval: Retrieval, *,
+    reranker: Reranker | None = None, vector: NDArray[np.float32] | None = None,
+) -> Found:  # fmt: skip
+    """The passages of one table; `vector` is the question's where it is known. Raises BadInput, BadParameter."""
+    check(retrieval)
+    query = " ".join(question.split())[:QUESTION_MAX]
+    if not query:
+        raise BadInput("an empty question", reason="empty_question")
+    found = _Candidates(by="fused" if retrieval.arm == "hybrid" else retrieval.arm)
+    if retrieval.arm in ("vector", "hybrid") and vector is None:
+        with found.timed("embed"):
+            vector = embedder.query(query)
+    _gather(found, table, query, vector, retrieval)
+    nearest = max(found.scores.get("vector", {}).values(), default=None)
+    below = _drop(found, retrieval)
+    if reranker is not None and found.chunks:
+        _rerank(found, reranker, query)
+    passages = [found.passage(key) for key in _kept(found, table, retrieval)]
+    with found.timed("neighbours"):
+        passages = [_surrounded(passage, table, retrieval.neighbours) for passage in passages]
+    return Found(tuple(passages), query, retrieval, below, nearest, found.seconds)
+
+
+def _gather(
+    found: _Candidates, table: Table, query: str, vector: NDArray[np.float32] | None, retrieval: Retrieval
+) -> None:
+    if vector is not None:
+        with found.timed("vector"):
+            found.add("vector", table.vector(vector, retrieval.candidates, retrieval.files))
+    if retrieval.arm in ("text", "hybrid"):
+        with found.timed("text"):
+            found.add("text", table.text(query, retrieval.candidates, retrieval.files))
+    if retrieval.arm == "hybrid" and vector is not None:
+        with found.timed("fuse"):
+            _fuse(found, table, vector, retrieval)
+    if retrieval.arm == "rerank":
+        found.chunks = {chunk.id: chunk for chunk in _all(table, retrieval.files)}
+
+
+def _fuse(found: _Candidates, table: Table, vector: NDArray[np.float32], retrieval: Retrieval) -> None:
+    near, words = found.scores["vector"], found.scores["text"]
+    fused = rrf([near, words]) if retrieval.fusion == "rrf" else weighted(near, words, retrieval.weight)
+    found.rate("fused", fused)
+    by_words_alone = [key for key in words if key not in near]
+    if by_words_alone:  # their cosine is shown and meets the threshold; a rank among the nearest they have not
+        cosines = table.vectors_of(by_words_alone) @ vector
+        near |= dict(zip(by_words_alone, map(float, cosines), strict=True))
+
+
+def _all(table: Table, files: Sequence[str]) -> list[Chunk]:
+    every = (chunk for file in files for chunk in table.chunks(file)) if files else table.chunks()
+    chunks = list(islice(every, RERANKED_MAX + 1))
+    if len(chunks) > RERANKED_MAX:
+        raise BadInput(f"more than {RERANKED_MAX} chunks", reason="too_many_chunks", limit=RERANKED_MAX)
+    return chunks
+
+
+def _drop(found: _Candidates, retrieval: Retrieval) -> int:
+    """How many candidates are below the threshold; they are forgotten."""
+    cosines = found.scores.get("vector")
+    if retrieval.threshold is None or cosines is None:
+        return 0
+    kept = {key: chunk for key, chunk in found.chunks.items() if cosines[key] >= retrieval.threshold}
+    dropped = len(found.chunks) - len(kept)
+    found.chunks = kept
+    return dropped
+
+
+def _rerank(found: _Candidates, reranker: Reranker, query: str) -> None:
+    with found.timed("rerank"):
+        keys = list(found.chunks) if found.by == "rerank" else found.order()
+        scores = reranker.scores(query, [found.chunks[key].text for key in keys])
+        found.rate("rerank", dict(zip(keys, scores, strict=True)))
+        found.by = "rerank"
+
+
+def _kept(found: _Candidates, table: Table, retrieval: Retrieval) -> list[str]:
+    """Ids of the k passages in their order."""
+    order = found.order() if found.chunks else []
+    if retrieval.mmr is None or len(order) < 2:
+        return order[: retrieval.k]
+    order = order[: max(retrieval.k, retrieval.candidates)]
+    relevance = normalised({key: found.scores[found.by][key] for key in order})
+    chosen = mmr([relevance[key] for key in order], table.vectors_of(order), retrieval.mmr, retrieval.k)
+    return [order[place] for place in chosen]
+
+
+def _surrounded(passage: Passage, table: Table, n: int) -> Passage:
+    return replace(passage, neighbours=tuple(table.neighbours(passage.chunk, n))) if n else passage
