@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from apps.ui.i18n import words
+from tests.browser.tabs import PATIENCE_MS
 from tests.standins.app_server import free_port, wait_for
 from tests.standins.strips import HOSTILE, pieces, scored
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 STANDINS = ROOT / "tests" / "standins"
 START_S = 120
+SCREEN = {"width": 1000, "height": 800}
 WORDS = words("fr")
 QUIET = {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "GRADIO_ANALYTICS_ENABLED": "False"}
 
@@ -76,25 +78,50 @@ def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
         yield request.param, address
 
 
-@pytest.fixture
-def page(site: tuple[str, str], chromium: Any) -> Iterator[Any]:
+@contextmanager
+def opened(site: tuple[str, str], chromium: Any) -> Iterator[Any]:
+    """A page with both strips, where at the end nothing ran and nothing complained."""
     face, address = site
-    context = chromium.new_context(viewport={"width": 1000, "height": 800}, locale="fr-FR")
-    context.set_default_timeout(60_000)
-    opened = context.new_page()
+    context = chromium.new_context(viewport=SCREEN, locale="fr-FR")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
     complaints: list[str] = []
-    opened.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(address)
-    opened.locator(".scored .token").first.wait_for()
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address)
+    page.locator(".scored .token").first.wait_for()
     if face == "gradio":
-        opened.click("#full")
-    opened.locator(".tokens .token").first.wait_for()
-    yield opened
-    assert "owned" not in opened.title()
-    assert opened.locator(".strips img, .strips script, .strips a").count() == 0
+        page.click("#full")
+    page.locator(".tokens .token").first.wait_for()
+    yield page
+    assert "owned" not in page.title()
+    assert page.locator(".strips img, .strips script, .strips a").count() == 0
     context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def looked_at(site: tuple[str, str], chromium: Any) -> Iterator[Any]:
+    """One page for all tests that choose nothing: loading it takes seconds of processor."""
+    with opened(site, chromium) as page:
+        yield page
+
+
+@pytest.fixture
+def page(looked_at: Any) -> Any:
+    """The page that is only looked at, with nothing pointed at."""
+    looked_at.set_viewport_size(SCREEN)
+    looked_at.evaluate("document.activeElement.blur()")
+    looked_at.mouse.move(5, 5)
+    looked_at.locator(".panel").wait_for(state="hidden")
+    return looked_at
+
+
+@pytest.fixture
+def fresh(site: tuple[str, str], chromium: Any) -> Iterator[Any]:
+    """A page of its own."""
+    with opened(site, chromium) as page:
+        yield page
 
 
 def said(page: Any) -> str:
@@ -156,31 +183,31 @@ def test_pointing_shows_the_alternatives_and_leaving_hides_them(page: Any) -> No
     panel.wait_for(state="hidden")
 
 
-def test_choosing_tells_place_and_text_once(page: Any) -> None:
-    page.locator(".scored .token").nth(1).click()
-    page.locator(".panel button:enabled").click()
-    assert wait_for(lambda: said(page) == "1: 1  chat?"), said(page)
-    page.locator(".panel").wait_for(state="hidden")
-    page.locator(".scored .token").nth(7).click()  # a hostile one
-    page.locator(".panel button:enabled").click()
-    assert wait_for(lambda: said(page) == f"2: 7 {HOSTILE[0]}?"), said(page)
+def test_choosing_tells_place_and_text_once(fresh: Any) -> None:
+    fresh.locator(".scored .token").nth(1).click()
+    fresh.locator(".panel button:enabled").click()
+    assert wait_for(lambda: said(fresh) == "1: 1  chat?"), said(fresh)
+    fresh.locator(".panel").wait_for(state="hidden")
+    fresh.locator(".scored .token").nth(7).click()  # a hostile one
+    fresh.locator(".panel button:enabled").click()
+    assert wait_for(lambda: said(fresh) == f"2: 7 {HOSTILE[0]}?"), said(fresh)
 
 
-def test_the_keyboard_chooses_too(page: Any) -> None:
-    boxes = page.locator(".scored .token")
+def test_the_keyboard_chooses_too(fresh: Any) -> None:
+    boxes = fresh.locator(".scored .token")
     boxes.nth(0).focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.locator(".panel").wait_for()
-    page.keyboard.press("Enter")
-    page.locator(".panel button:focus").wait_for()
-    page.keyboard.press("Escape")
-    page.locator(".panel").wait_for(state="hidden")
-    assert page.locator(".scored .token:focus").inner_text() == "␣dort"
-    page.keyboard.press("Enter")
-    page.locator(".panel button:focus").wait_for()
-    page.keyboard.press("Enter")
-    assert wait_for(lambda: said(page) == "1: 2  dort?"), said(page)
+    fresh.keyboard.press("ArrowRight")
+    fresh.keyboard.press("ArrowRight")
+    fresh.locator(".panel").wait_for()
+    fresh.keyboard.press("Enter")
+    fresh.locator(".panel button:focus").wait_for()
+    fresh.keyboard.press("Escape")
+    fresh.locator(".panel").wait_for(state="hidden")
+    assert fresh.locator(".scored .token:focus").inner_text() == "␣dort"
+    fresh.keyboard.press("Enter")
+    fresh.locator(".panel button:focus").wait_for()
+    fresh.keyboard.press("Enter")
+    assert wait_for(lambda: said(fresh) == "1: 2  dort?"), said(fresh)
 
 
 @pytest.mark.parametrize("width", [360, 1000])
@@ -188,10 +215,12 @@ def test_the_panel_stays_in_the_window(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 640})
     for at in (0, 4, 7):
         page.locator(".scored .token").nth(at).click()
+        page.locator(".panel").wait_for()
         box = page.locator(".panel").bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= width
         assert box["y"] >= 0 and box["y"] + box["height"] <= 640
         page.keyboard.press("Escape")
+        page.locator(".panel").wait_for(state="hidden")
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
@@ -200,34 +229,30 @@ def test_dark_and_light_are_readable(page: Any) -> None:
         page.emulate_media(color_scheme=scheme)
         box = page.locator(".scored .token").nth(1)
         assert box.evaluate("box => getComputedStyle(box).color == getComputedStyle(box.parentElement).color")
+    page.emulate_media(color_scheme="null")
 
 
-def test_a_long_prompt_is_drawn_in_two_parts(site: tuple[str, str], page: Any) -> None:
-    face, address = site
-    if face != "streamlit":
-        pytest.skip("the same JavaScript")
-    page.goto(f"{address}?long=1")
-    more = page.get_by_role("button", name=WORDS.t("tokens.more", count=len(pieces()) * 400))
+@pytest.mark.parametrize("site", ["streamlit"], indirect=True)  # the other has the same JavaScript
+def test_a_long_prompt_is_drawn_in_two_parts(site: tuple[str, str], fresh: Any) -> None:
+    fresh.goto(f"{site[1]}?long=1")
+    more = fresh.get_by_role("button", name=WORDS.t("tokens.more", count=len(pieces()) * 400))
     more.wait_for()
-    assert page.locator(".tokens .token").count() == 3000
+    assert fresh.locator(".tokens .token").count() == 3000
     more.click()
-    assert wait_for(lambda: page.locator(".tokens .token").count() == len(pieces()) * 400)
+    assert wait_for(lambda: fresh.locator(".tokens .token").count() == len(pieces()) * 400)
 
 
-def test_what_cannot_be_chosen_is_only_shown(site: tuple[str, str], page: Any) -> None:
-    face, address = site
-    if face != "streamlit":
-        pytest.skip("the same JavaScript")
-    page.goto(f"{address}?fixed=1")
-    page.locator(".scored .token").nth(1).click()
-    page.locator(".panel").wait_for()
-    assert page.locator(".panel button:enabled").count() == 0
+@pytest.mark.parametrize("site", ["streamlit"], indirect=True)  # the other has the same JavaScript
+def test_what_cannot_be_chosen_is_only_shown(site: tuple[str, str], fresh: Any) -> None:
+    fresh.goto(f"{site[1]}?fixed=1")
+    fresh.locator(".scored .token").nth(1).click()
+    fresh.locator(".panel").wait_for()
+    assert fresh.locator(".panel button:enabled").count() == 0
 
 
-def test_nothing_empties_both(site: tuple[str, str], page: Any) -> None:
-    if site[0] != "gradio":
-        pytest.skip("Streamlit draws nothing where nothing is called")
-    page.click("#empty")
-    assert wait_for(lambda: page.locator(".token").count() == 0)
-    page.click("#full")
-    assert wait_for(lambda: shown(page, "tokens") == [piece.shown for piece in pieces()])
+@pytest.mark.parametrize("site", ["gradio"], indirect=True)  # Streamlit draws nothing where nothing is called
+def test_nothing_empties_both(fresh: Any) -> None:
+    fresh.click("#empty")
+    assert wait_for(lambda: fresh.locator(".token").count() == 0)
+    fresh.click("#full")
+    assert wait_for(lambda: shown(fresh, "tokens") == [piece.shown for piece in pieces()])
