@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from apps.gradio_door import Apps, GradioDoor
+from tests.patience import SOON_S
 
 
 def built() -> Apps:
@@ -35,7 +36,7 @@ def test_the_first_question_may_be_what_opens_it() -> None:
         await asyncio.sleep(0.1)
         opened = door.open.is_set()
         before = await asyncio.to_thread(told, door)
-        await asyncio.wait_for(door.open.wait(), 30)
+        await asyncio.wait_for(door.open.wait(), SOON_S)
         after = await asyncio.to_thread(told, door)
         end.set()
         await running

@@ -15,6 +15,7 @@ from engine.errors import BadGrammar, BadInput
 from engine.output import KINDS, Fault, Output, check_body, compile_source, faults, ready
 from engine.params import Params
 from engine.types import Message
+from tests.patience import SOON_S
 from tests.standins.openai_server import OpenAIStandIn
 
 READY = [(kind, name) for kind in KINDS if kind != "text" for name in ready(kind)]
@@ -171,4 +172,4 @@ def test_what_was_good_is_remembered() -> None:
     began = time.monotonic()
     for _ in range(1000):
         form.check()
-    assert time.monotonic() - began < 5  # no child, which takes 0.2 s
+    assert time.monotonic() - began < SOON_S  # a thousand children would take minutes

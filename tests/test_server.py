@@ -80,7 +80,7 @@ def ends(server: AppServer, how: signal.Signals) -> None:
         lazy.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         lazy.recv(100)
         server.process.send_signal(how)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
     assert not any(child.is_running() for child in children)
     assert not (server.home / "attach.json").exists()
     assert "Traceback" not in server.output
@@ -98,7 +98,7 @@ def test_its_end_ends_the_model_too() -> None:
         server.ask("POST", "/v1/completions", {"prompt": "x", "max_tokens": 1})
         (worker,) = psutil.Process(server.process.pid).children()
         server.process.terminate()
-        assert server.process.wait(20) == 0
+        assert server.process.wait(60) == 0
         assert not worker.is_running()
 
 

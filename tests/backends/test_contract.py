@@ -141,7 +141,7 @@ def standin_case(fixtures: pytest.FixtureRequest) -> Case:
 def echo_case(_: pytest.FixtureRequest) -> Case:
     return Case(
         Echo(window=1024),
-        endless=request("la " * 200, extra={"delay": 0.1}, max_tokens=-1),
+        endless=request("la " * 400, extra={"delay": 0.5}, max_tokens=-1),
         silent=request(extra={"prompt_delay": 60}),
         refused=request(TOO_LONG),
     )

@@ -137,7 +137,7 @@ def test_a_client_that_goes_away_frees_its_slot(app: AppServer, stream: bool) ->
     if stream:
         connection.getresponse().read(200)
     connection.close()
-    assert wait_for(lambda: busy(app) == 0, 10)
+    assert wait_for(lambda: busy(app) == 0)
     assert all(slot["next_token"][0]["n_decoded"] < 450 for slot in told(app, "slots"))
 
 

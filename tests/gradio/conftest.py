@@ -25,7 +25,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "cut": {"fail_after": 3},
     "refuse": {"fail_after": 0},
     "crawl": {"delay": 0.5},  # with some hundred words it cannot end before a test acts, however slow the machine
-    "read": {"prompt_delay": 30},
+    "read": {"prompt_delay": 60},
     "think": {"reasoning": "a *thought*"},
 }
 
@@ -55,8 +55,8 @@ class Obedient(Echo):
             self.ended.append((text, time.monotonic(), control.stopped))
 
     def stopped(self, text: str) -> bool:
-        """Whether the model was told to stop answering this, within ten seconds."""
-        for _ in range(500):
+        """Whether the model was told to stop answering this, within a minute."""
+        for _ in range(3000):
             if any(said.strip() == text.strip() and by_hand for said, _, by_hand in self.ended):
                 return True
             time.sleep(0.02)
@@ -113,7 +113,7 @@ def serving(home: Path, **settings: Any) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{port}", engine, server)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(30)
         engine.close()
 
 

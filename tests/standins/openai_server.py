@@ -1,16 +1,22 @@
-"""A loopback server that speaks OpenAI's chat protocol and fails on request: the model's name chooses what happens.
+"""A loopback server that speaks OpenAI's protocol of chat and of embeddings, and fails on request: the model's name
+chooses what happens.
 
 Everything is real HTTP: chunked transfer, keep-alive, broken connections. Requests are recorded.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import math
+import re
 import select
 import socket
+import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -203,6 +209,39 @@ ANSWERS: dict[str, Callable[[dict[str, Any]], list[Chunk]]] = {
 }
 
 
+DIMENSIONS = 64
+
+
+def vector(text: str) -> list[float]:
+    """The words of a text, each in one of the directions: what shares words lies near, the same on every machine."""
+    found = [0.0] * DIMENSIONS
+    for word in re.findall(r"\w+", text.casefold()):
+        found[zlib.crc32(word.encode()) % DIMENSIONS] += 1.0
+    return [number * 3 for number in found] if any(found) else [1.0] * DIMENSIONS  # no unit vector: not all send some
+
+
+def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to an /embeddings request, floats or base64 as it was asked for."""
+    model, texts = body["model"], body["input"] if isinstance(body["input"], list) else [body["input"]]
+    rows: list[Any] = [vector(text) for text in texts]
+    if model == "emb-fewer":
+        rows = rows[:-1]
+    elif model == "emb-lengths":
+        rows[-1] = rows[-1][:-1]
+    elif model == "emb-nan":
+        rows[0][0] = math.nan
+    elif model == "emb-null":
+        rows[0] = None
+    elif model == "emb-none":
+        rows = []
+    if body.get("encoding_format") == "base64" and model != "emb-floats":
+        rows = [row and base64.b64encode(struct.pack(f"<{len(row)}f", *row)).decode() for row in rows]
+    data = [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)]
+    if model == "emb-shuffled":
+        data.reverse()
+    return {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": 7, "total_tokens": 7}}
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -229,8 +268,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(400, TOO_LONG[model])
         elif model == "strict" and (unknown := set(body) - MISTRAL_FIELDS):
             self._json(422, {"detail": [{"type": "extra_forbidden", "loc": ["body", name]} for name in unknown]})
+        elif model == "emb-busy-once" and sum(seen.body.get("model") == model for seen in self.server.requests) == 1:
+            self._json(429, openai_error("Rate limit reached", "tokens"), {"Retry-After": "0.01"})
         elif model == "silent":  # no status line, ever
             self._wait_for_the_client_to_go()
+        elif self.path.endswith("/embeddings"):
+            self._json(200, "<html>a page</html>" if model == "emb-html" else embeddings(body))
         elif not body.get("stream"):
             self._json(200, whole(plain(body)))
         else:
@@ -267,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self._line(head + json.dumps(chunk, ensure_ascii=False).encode())
             if model == "paced":
-                time.sleep(0.05)
+                time.sleep(0.2)
         self._line(b"data: [DONE]")
         self.wfile.write(b"0\r\n\r\n")
 

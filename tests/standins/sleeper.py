@@ -11,7 +11,7 @@ from engine import child
 if __name__ == "__main__":
     child.die_with_parent(int(sys.argv[1]))
     child.exit_at_end_of_input()
-    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     sys.stdout.write(f"{grandchild.pid}\n")
     sys.stdout.flush()
-    time.sleep(60)
+    time.sleep(300)

@@ -54,7 +54,7 @@ def die() -> Iterator[Progress]:
     os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
 
-def sleep(scratch: str = "", seconds: float = 30) -> Iterator[Progress]:
+def sleep(scratch: str = "", seconds: float = 300) -> Iterator[Progress]:
     """Sleep beside a grandchild, leaving its number in a file."""
     grandchild = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
     if scratch:
