@@ -64,6 +64,7 @@ class Collections:
         self.storage = storage_keys() if storage is None else dict(storage)
         self.rows = FileRows(store, clock=clock)
         self._store = store
+        self._of = store.url.render_as_string(hide_password=True)
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
@@ -87,9 +88,10 @@ class Collections:
         }
         with self._store.write() as connection:
             _untaken(connection, owner, row["name"])
-            if not _teaches(connection, owner):
+            if not temporary and not _teaches(connection, owner):
                 self._check_number(connection, owner)
             connection.execute(collections.insert().values(**row, created=self._clock()))
+        self.folder(key).make(self._of)
         return self.get(owner, key)
 
     def list(self, owner: str) -> tuple[Collection, ...]:
@@ -186,7 +188,11 @@ class Collections:
         found = self.mine(owner, collection_id)
         with self.folder(found.id).turn():
             self.rows.begin_rollback(found.id, number)
-            self.table(found).restore(label(number))
+            table = self.table(found)
+            if label(number) in table.labels():
+                table.restore(label(number))
+            else:  # nothing was in it
+                table.delete(tuple(table.counts()))
             self.rows.end_rollback(found.id, number)
         return self.get(owner, collection_id)
 
@@ -217,13 +223,20 @@ class Collections:
         with self._store.read() as connection:
             return _teaches(connection, owner)
 
+    def waiting(self) -> tuple[Collection, ...]:
+        """Everybody's collections with files that are not read yet, for those who go on with them."""
+        waits = select(collection_files.c.collection).where(collection_files.c.state == "waiting")
+        query = _counted().where(collections.c.id.in_(waits), collections.c.temporary == 0)
+        with self._store.read() as connection:
+            return tuple(_collection(row) for row in connection.execute(query).mappings())
+
     def sweep(self) -> None:
         """Remove what nobody has any more: folders of persons who are gone, temporary ones of yesterday."""
         old = (collections.c.temporary == 1, collections.c.created < self._clock() - TEMPORARY_S)
         with self._store.write() as connection:
             connection.execute(delete(collections).where(*old))
             known = set(connection.execute(select(collections.c.id)).scalars())
-        for key in set(folders(self._settings.home)) - known:
+        for key in set(folders(self._settings.home, self._of)) - known:
             self._discard(key)
 
     def _discard(self, collection_id: str) -> None:
@@ -244,7 +257,8 @@ class Collections:
 
     def _check_number(self, connection: Connection, owner: str) -> None:
         limit = self._settings.collections
-        query = select(func.count()).select_from(collections).where(collections.c.owner == owner)
+        own = (collections.c.owner == owner, collections.c.temporary == 0)
+        query = select(func.count()).select_from(collections).where(*own)
         if connection.execute(query).scalar_one() >= limit:
             raise BadInput(f"{limit} collections are the most", what="collections", reason="too_many", limit=limit)
 

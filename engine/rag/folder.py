@@ -17,12 +17,14 @@ from engine.errors import NotFound
 from engine.filelock import file_lock
 
 LOCK_S = 60.0
+MARK = "store"  # says whose rows the folder belongs to
 
 
-def folders(home: Path) -> tuple[str, ...]:
-    """The ids of all collections that have a folder."""
+def folders(home: Path, store: str) -> tuple[str, ...]:
+    """The ids of all collections of that store that have a folder; another store may use the same data folder."""
     place = home / "collections"
-    return tuple(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else ()
+    marks = place.glob(f"*/{MARK}")
+    return tuple(mark.parent.name for mark in marks if mark.read_text(encoding="utf-8") == store)
 
 
 class Folder:
@@ -32,6 +34,10 @@ class Folder:
         self.path = home / "collections" / collection_id
         self._originals = self.path / "originals"
         self._texts = self.path / "texts"
+
+    def make(self, store: str) -> None:
+        """The empty folder of a collection whose rows are in that store."""
+        _write(self.path / MARK, store.encode())
 
     def keep(self, data: bytes) -> str:
         """The SHA-256 by which `original` finds these bytes again."""

@@ -145,15 +145,21 @@ class ChunkTable:
         return dict(found)
 
     def maintain(self) -> None:
-        """Merge small pieces, bring the indexes up to date, build the ANN index beyond `ann_rows`. For jobs: slow."""
+        """Merge small pieces, bring the indexes up to date, let old versions go. For jobs: slow."""
         with self._mapped():
             table = self._table()
-            if table is None:
-                return
-            rows, indexed = table.count_rows(), _indexed(table)
-            if rows >= self.ann_rows and rows > indexed * ANN_GROWTH:
-                _build_ann(table, rows)
-            table.optimize(cleanup_older_than=KEPT)
+            if table is not None:
+                table.optimize(cleanup_older_than=KEPT)
+
+    def build_ann(self) -> bool:
+        """Whether the ANN index was built, anew where too little is in it; others may write meanwhile. Slow."""
+        with self._mapped():
+            table = self._table()
+            rows = 0 if table is None else table.count_rows()
+            if table is None or rows < self.ann_rows or rows <= _indexed(table) * ANN_GROWTH:
+                return False
+            _build_ann(table, rows)
+            return True
 
     def indexed(self) -> int:
         """How many chunks the ANN index holds; 0 where every search is exact."""
