@@ -23,6 +23,7 @@ class Headings:
     def __init__(self, text: str) -> None:
         self._starts: list[int] = []
         self._paths: list[str] = []
+        ends: list[int] = []
         above: list[tuple[int, str]] = []
         fenced = False
         for match in _LINE.finditer(text):
@@ -32,7 +33,11 @@ class Headings:
                 above = [(level, title) for level, title in above if level < len(match[1])]
                 above.append((len(match[1]), match[2].strip().rstrip("#").rstrip()))
                 self._starts.append(match.start())
+                ends.append(match.end())
                 self._paths.append(SEPARATOR.join(title for _, title in above))
+        for number in range(len(ends) - 2, -1, -1):  # what stands below several at once is below the last
+            if not text[ends[number] : self._starts[number + 1]].strip():
+                self._paths[number] = self._paths[number + 1]
 
     def at(self, place: int) -> str | None:
         """The path of headings above that character, the one that begins there included; None above the first."""

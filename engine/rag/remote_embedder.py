@@ -1,19 +1,23 @@
-"""Any endpoint that speaks OpenAI's /embeddings, through langchain-openai. Shows its key to nobody but the host."""
+"""Any endpoint that speaks OpenAI's /embeddings, through the openai client. Shows its key to nobody but the host.
+
+Not through langchain-openai or LlamaIndex, which take the vectors as they come and overlook their index.
+"""
 
 from __future__ import annotations
 
 import threading
+import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import SecretStr
 
 from engine.backends.line import Line, timeout
 from engine.backends.openai_compat import NO_KEY
 from engine.backends.openai_errors import mapped
+from engine.errors import ServerFailed
 from engine.rag.bundled_embedders import QUERY_CHARACTERS, plain
 from engine.rag.gguf_embedder import unit
 from engine.rag.prefixes import prefixes_of
@@ -21,7 +25,8 @@ from engine.rag.values import Vectors
 from engine.tokenizers import count_tiktoken
 
 if TYPE_CHECKING:
-    from langchain_openai import OpenAIEmbeddings
+    from openai import OpenAI
+    from openai.types import Embedding
 
 BATCH = 64  # texts of one request
 RETRIES = 4  # of the openai client, which waits as long as the endpoint says
@@ -65,20 +70,32 @@ class RemoteEmbedder:
         # an empty text is refused by most
         sent = [prefix + (plain(text) if text.strip() else ".") for text in texts]
         with self._lock, mapped(self._base_url, self._model, self._key, received=lambda: 0):
-            rows = self._client.embed_documents(sent)
-        return unit(rows, len(texts), self._base_url)
+            rows = self._rows(sent)
+        vectors = unit([row.embedding for row in sorted(rows, key=_index)], len(texts), self._base_url)
+        if self.__dict__.setdefault("dimensions", vectors.shape[1]) != vectors.shape[1]:
+            raise ServerFailed(f"{self._base_url} sent vectors of different lengths", status=None)
+        return vectors
+
+    def _rows(self, texts: list[str]) -> list[Embedding]:
+        try:
+            return list(self._client.embeddings.create(model=self._model, input=texts).data)
+        except (AttributeError, TypeError, ValueError) as error:  # what the client makes of an answer of another shape
+            raise ServerFailed(f"{self._base_url} sent no vectors", status=None) from error
 
     @cached_property
-    def _client(self) -> OpenAIEmbeddings:
-        from langchain_openai import OpenAIEmbeddings
+    def _client(self) -> OpenAI:
+        from openai import OpenAI
 
-        return OpenAIEmbeddings(
-            model=self._model,
-            openai_api_base=self._base_url,
-            openai_api_key=SecretStr(self._key or NO_KEY),
-            check_embedding_ctx_length=False,  # else it sends OpenAI's token numbers instead of texts
-            chunk_size=BATCH,
+        line = Line(self._base_url, self._key, httpx.create_ssl_context())
+        weakref.finalize(self, line.close)
+        return OpenAI(
+            base_url=self._base_url,
+            api_key=self._key or NO_KEY,
             max_retries=RETRIES,
-            request_timeout=timeout(),
-            http_client=Line(self._base_url, self._key, httpx.create_ssl_context()).client,
+            timeout=timeout(),
+            http_client=line.client,
         )
+
+
+def _index(row: Embedding) -> int:
+    return row.index if isinstance(row.index, int) else 0

@@ -192,15 +192,18 @@ class _Cutter:
                 first = False
 
     def with_overlap(self, text: str, low: int, start: int, end: int) -> int:
-        """Where the chunk of the piece begins: as many whole words before it as fit, none before `low`."""
+        """Where the chunk of the piece begins: as many whole words before it as fit, yet not all from `low` on, which
+        would repeat the whole chunk before.
+        """
         left = min(self._splitting.overlap, self._splitting.size - self._count(text[start:end]))
+        begin = start
         for match in reversed(list(self._unit.finditer(text, low, start))):
             left -= self._count(match[0])
             if left < 0:
                 break
             if not match[0].isspace():
-                start = match.start() + len(match[0]) - len(match[0].lstrip())
-        return start
+                begin = match.end() - len(match[0].lstrip())
+        return begin if begin > low else start
 
 
 def _parser(splitting: Splitting, count: WordCount, name: str) -> Parse:
