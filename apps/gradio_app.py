@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import sys
@@ -30,7 +31,7 @@ from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
 from apps.tabs import chat, comptine, models, room
 from apps.ui.i18n import LANGUAGES, Language, choose
-from apps.ui.sections import SECTIONS
+from apps.ui.sections import SECTIONS, Section
 from engine.engine import Engine
 from engine.errors import AccessDenied, EngineError
 
@@ -39,6 +40,14 @@ PATH = "/gradio"
 PORT = 7860
 # Above the slots, so that a whole class reaches our own queue, which is fair and says the place, and not Gradio's.
 MARGIN = 64
+# A link to a section is the address as it stands; the first section needs no name. Before the page has opened what its
+# address names, Gradio selects the first one by itself.
+OPENED = '() => { document.body.dataset.opened = "1"; }'
+IN_ADDRESS = """() => {{ const url = new URL(location.href), section = {section};
+if (section !== "chat") document.body.dataset.opened = "1";
+if (!document.body.dataset.opened) return;
+if (section === "chat") url.searchParams.delete("section"); else url.searchParams.set("section", section);
+if (url.href !== location.href) history.replaceState(null, "", url); }}"""
 LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
@@ -75,7 +84,7 @@ def _built(ui: Ui) -> gr.Blocks:
             endpoints.add(ui)
         bar = gradio_kit.sidebar(ui, blocks)
         tabs = {}
-        with gr.Tabs():
+        with gr.Tabs() as shown:
             for section in SECTIONS:
                 if section.key not in TABS or (section.class_only and not ui.options.class_mode):
                     continue
@@ -83,15 +92,21 @@ def _built(ui: Ui) -> gr.Blocks:
                     gradio_kit.header(ui, section)
                     TABS[section.key](ui, bar, blocks)
                 tabs[section] = tab
-        blocks.load(_opened(ui, bar, tabs), None, [bar.model, *bar.params.values(), *tabs.values()], **INTERNAL)
+                tab.select(None, None, None, js=IN_ADDRESS.format(section=json.dumps(section.key)))
+        opened = blocks.load(_opened(ui, tabs, shown), None, [shown, *tabs.values()], **INTERNAL)
+        opened.then(None, None, None, js=OPENED)
     return _queued(blocks, ui.engine)
 
 
-def _opened(ui: Ui, bar: Sidebar, tabs: dict[Any, gr.Tab]) -> Callable[[gr.Request], dict[Any, Any]]:
+def _opened(ui: Ui, tabs: dict[Section, gr.Tab], shown: gr.Tabs) -> Callable[[gr.Request], dict[Any, Any]]:
+    """The sections that a person sees, and the one that the address names in front."""
+
     def opened(request: gr.Request) -> dict[Any, Any]:
-        role = ui.person(request).role
-        shown = {tab: gr.Tab(visible=key.visible(role, ui.options.class_mode)) for key, tab in tabs.items()}
-        return bar.from_address(request.query_params) | shown
+        role, wanted = ui.person(request).role, request.query_params.get("section")
+        seen = {section: section.visible(role, ui.options.class_mode) for section in tabs}
+        front = [section.key for section, sees in seen.items() if sees and section.key == wanted]
+        updates: dict[Any, Any] = {tab: gr.Tab(visible=seen[section]) for section, tab in tabs.items()}
+        return updates | ({shown: gr.Tabs(selected=wanted)} if front else {})
 
     return opened
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -67,6 +67,11 @@ class Ui:
             return {}
 
 
+def on(read: Any, written: Any, *pairs: tuple[Any, Any]) -> list[Any]:
+    """Have each event call its handler; the events that follow, in the same order."""
+    return [event(handler, read, written, **INTERNAL) for event, handler in pairs]
+
+
 def header(ui: Ui, section: Section) -> None:
     """Title of a section, and the question that it answers."""
     gr.HTML(f"<h1>{_esc(ui.t(f'section.{section.key}'))}</h1><p>{_esc(ui.t(f'question.{section.key}'))}</p>",
@@ -94,12 +99,15 @@ def hint(text: str) -> str:
 
 @dataclass(frozen=True)
 class Sidebar:
-    """The controls that every tab reads: the model and the parameters, by name."""
+    """The controls that every tab reads: the model and the parameters, by name. `opened` is the event that has set them
+    as the address says: what asks a model comes after it.
+    """
 
     ui: Ui
     model: gr.Dropdown
     params: Mapping[str, gr.components.Component]
     state: gr.HTML
+    opened: Any = None
 
     @property
     def inputs(self) -> set[Any]:
@@ -157,7 +165,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
     _keep_in_address(bar)
     _follow_state(bar, blocks)
     _grey(bar, blocks)
-    return bar
+    return replace(bar, opened=_follow_address(bar, blocks))
 
 
 def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
@@ -211,6 +219,13 @@ def _keep_in_address(bar: Sidebar) -> None:
     starts = [bar.ui.engine.settings.model, *(box.value for box in bar.params.values())]
     gr.on([box.input for box in boxes], None, boxes, None,
           js=_KEEP.format(names=json.dumps(names), starts=json.dumps(starts)))  # fmt: skip
+
+
+def _follow_address(bar: Sidebar, blocks: gr.Blocks) -> Any:
+    def opened(request: gr.Request) -> dict[Any, Any]:
+        return bar.from_address(request.query_params)
+
+    return blocks.load(opened, None, [bar.model, *bar.params.values()], **INTERNAL)
 
 
 def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:

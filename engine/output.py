@@ -22,6 +22,7 @@ MAX_SOURCE = 64 * 1024  # characters
 MAX_NODES = 5_000
 MAX_DEPTH = 48
 MAX_ERRORS = 20
+UNJUDGED = "not judged: "  # begins what a verdict says that gave up
 FOLDER = Path(__file__).parent
 LIMITS = Limits(cpu_s=5, wall_s=60, memory_mib=1024)
 
@@ -78,7 +79,7 @@ class Output:
         try:
             faults = call(f"{__name__}:faults", {"kind": self.kind, "source": self.source, "answer": answer}, LIMITS)
         except OverLimit as over:
-            return Verdict(False, (Fault("$", f"not judged: {over.details['reason']}"),))
+            return Verdict(False, (Fault("$", f"{UNJUDGED}{over.details['reason']}"),))
         return Verdict(not faults, tuple(Fault(*fault) for fault in faults))
 
 
@@ -179,7 +180,7 @@ def faults(kind: str, source: str, answer: str) -> list[tuple[str, str]]:
     except json.JSONDecodeError as error:
         return [("$", f"no JSON: {error}")]
     except ValueError as error:  # thousands of digits
-        return [("$", f"not judged: {error}")]
+        return [("$", f"{UNJUDGED}{error}")]
     return _schema_faults(source, value)
 
 
@@ -193,7 +194,7 @@ def _schema_faults(source: str, value: Any) -> list[tuple[str, str]]:
     try:
         return [(error.json_path, error.message) for error, _ in zip(found, range(MAX_ERRORS), strict=False)]
     except Unresolvable as error:
-        return [("$", f"not judged: {error}")]
+        return [("$", f"{UNJUDGED}{error}")]
 
 
 def _no_constant(name: str) -> Any:

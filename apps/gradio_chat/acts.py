@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import gradio as gr
 
 from apps.gradio_kit import Ui
+from apps.ui.node import held_up
 from engine.chat import Chat
 from engine.conversation import Conversation, Node
 
@@ -98,9 +99,10 @@ def _buttons(ui: Ui, node: Node) -> Iterable[str]:
     for act in possible(node):
         table = "chat" if act in ("trace", "code", "save") else "chat_act"
         name = ui.t(f"{table}.{act}")
-        explained = ui.t("chat.save_help" if act == "save" else f"chat_act.{act}_help")
+        off = act in held_up(node)
+        why = "chat_act.elsewhere" if off else "chat.save_help" if act == "save" else f"chat_act.{act}_help"
         text = SIGNS[act] if act in SHORT else f"{SIGNS[act]} {name}"
-        yield button(act, text, f"{name}. {explained}", node=node.id)
+        yield button(act, text, f"{name}. {ui.t(why)}", disabled=off, node=node.id)
 
 
 def _esc(text: str) -> str:

@@ -13,7 +13,7 @@ from apps.gradio_chat.desk import Desk
 from apps.gradio_chat.log import Follow
 from apps.gradio_chat.pane import ADDRESS, Pane
 from apps.gradio_chat.trace import Look
-from apps.gradio_kit import INTERNAL
+from apps.gradio_kit import INTERNAL, on
 
 # What was typed stays: a question that failed goes back into the box, unless the next one stands there already.
 GIVE_BACK = "(typed, kept) => [(typed ?? '').trim() || !kept ? typed : kept, '']"
@@ -38,7 +38,7 @@ def wire(
     for pane in panes:
         pane.panes = panes
     for pane in panes:
-        _messages(pane, blocks)
+        _messages(pane)
         _settings(pane)
     _composer(panes, blocks, parts["beside"])
     _desk(desk, parts)
@@ -51,15 +51,20 @@ def _gives_back(pane: Pane, event: Any) -> None:
     event.then(None, [composer.box, composer.kept], [composer.box, composer.kept], js=GIVE_BACK)
 
 
-def _messages(pane: Pane, blocks: gr.Blocks) -> None:
+def _messages(pane: Pane) -> None:
     parts, read, written = pane.parts, pane.inputs, pane.outputs
-    parts.history.select(pane.take, read, written, **INTERNAL)
-    parts.history.clear(pane.new, read, written, **INTERNAL)
-    parts.earlier.click(pane.earlier, read, written, **INTERNAL)
-    parts.extras["cancel"].click(pane.leave_editor, read, written, **INTERNAL)
-    parts.extras["save_edit"].click(pane.save, read, written, **INTERNAL)
-    for event, handler in (
-        (blocks.load, pane.opened),
+    on(
+        read, written,
+        (parts.history.select, pane.take),
+        (parts.history.clear, pane.new),
+        (parts.earlier.click, pane.earlier),
+        (parts.extras["cancel"].click, pane.leave_editor),
+        (parts.extras["save_edit"].click, pane.save),
+        (parts.watch.tick, pane.look),
+    )  # fmt: skip
+    asking = on(
+        read, written,
+        (pane.bar.opened.then, pane.opened),  # asked at once, the model gets what the address says
         (parts.acts.click, pane.act),
         (parts.history.retry, pane.retry),
         (parts.history.undo, pane.undo),
@@ -67,8 +72,9 @@ def _messages(pane: Pane, blocks: gr.Blocks) -> None:
         (parts.alert.click, pane.choose_fit),
         (parts.strip.choose, pane.branch_at),
         (parts.extras["save_ask"].click, pane.save_and_ask),
-    ):
-        _gives_back(pane, event(handler, read, written, **INTERNAL))
+    )  # fmt: skip
+    for event in asking:
+        _gives_back(pane, event)
     name = json.dumps(ADDRESS[pane.side])
     parts.address.change(None, parts.address, None, js=IN_ADDRESS.format(name=name))
 
@@ -115,9 +121,9 @@ def _desk(desk: Desk, parts: Mapping[str, Any]) -> None:
     left, composer = desk.left, desk.composer
     read, written = left.inputs, left.outputs
     parts["fold"].click(None, None, None, js=FOLD)
-    for event, handler in ((parts["new"].click, left.new), (composer.listed.click, desk.act),
-                           (parts["export"].click, desk.act)):  # fmt: skip
-        _gives_back(left, event(handler, read, written, **INTERNAL))
+    listing = ((parts["new"].click, left.new), (composer.listed.click, desk.act), (parts["export"].click, desk.act))
+    for event in on(read, written, *listing):
+        _gives_back(left, event)
     composer.search.input(desk.listed, read, composer.listed, trigger_mode="always_last", **INTERNAL)
     composer.name.submit(desk.rename, read, written, **INTERNAL)
     parts["take"].upload(desk.take, {*read, parts["take"]}, written, **INTERNAL)

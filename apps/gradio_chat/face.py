@@ -19,7 +19,8 @@ from apps.gradio_chat.parts import Composer, PaneParts, Where
 from apps.gradio_components import scored_value
 from apps.gradio_kit import Sidebar, Ui
 from apps.ui import present
-from apps.ui.window import fates
+from apps.ui.judging import Judging
+from apps.ui.window import Fate, fates, struck
 from engine.chat import Choice
 from engine.conversation import Node
 from engine.errors import EngineError, NotFound, PromptTooLong
@@ -68,13 +69,13 @@ class Face:
         shown = [*said, {"role": "user", "content": present.safe_markdown(text)}]
         return self._begun(one, shown) | {self.composer.kept: ""}
 
-    def _begun(self, one: Open, shown: list[Any]) -> Update:
+    def _begun(self, one: Open, shown: list[Any], refusal: EngineError | None = None) -> Update:
         sent = kit.progress_html(present.progress_text(None, self.ui.words))
         return {
             self.parts.where: Where(one.chat.conversation.id),
             self.parts.history: shown,
             self.parts.acts: "",
-            self.parts.alert: "",
+            self.parts.alert: kit.error_html(refusal, self.ui) if refusal else "",
             self.parts.editor: hidden(),
             self.parts.progress: sent,
             self.composer.send: gr.Button(visible="hidden"),
@@ -92,6 +93,23 @@ class Face:
         ways = "".join(acts.button(act, t(f"chat_compose.too_big_{act}")) for act in ("truncate", "cancel"))
         rag = t("chat_compose.too_big_rag")
         return f'<div role="alert" class="atelier-alert"><strong>{said}</strong> {ways} {rag}</div>'
+
+    def _would_drop(self, one: Open) -> str:
+        """What would be left out for the message that waits, and whether to send it all the same."""
+        if (waits := one.waits) is None:
+            return ""
+        t, tree = self.ui.t, one.chat.conversation
+        told = []
+        if waits.plan.dropped:
+            told.append(self.ui.words.n("chat_window.will_drop", len(waits.plan.dropped)))
+        kept = waits.plan.cut.get(len(tree.messages()))
+        if kept:
+            told.append(t("chat_window.will_cut"))
+        named = {"anyway": "chat_window.send_anyway", "keep": "chat_compose.too_big_cancel"}
+        ways = "".join(acts.button(act, t(key)) for act, key in named.items())
+        cut = struck(waits.text, Fate(kept)) if kept else ""
+        said = html.escape(" ".join(told) or t("chat_window.summarize_help"))
+        return f'<div role="alert" class="atelier-alert"><strong>✂ {said}</strong> {ways}{cut}</div>'
 
     def _rest(self, busy: bool) -> Update:
         return {self.parts.progress: ""} | self._buttons(busy)
@@ -133,7 +151,7 @@ class Face:
         error, plan, bar = error or chat.error, None, ""
         try:
             choice = self._choice(values, request)
-            plan = window.seen(ui, chat, choice)
+            plan = one.waits.plan if one.waits else window.seen(ui, chat, choice)
             bar = window.gauge(ui, chat, choice, plan)
         except EngineError as failure:
             error = error or failure
@@ -143,7 +161,7 @@ class Face:
         return self._hand(Where(tree.id, hand, shown=shown), one) | self._beside(values, one, person) | {
             parts.history: messages,
             parts.earlier: gr.Button(ui.words.n("chat_list.earlier", max(before, 0)), visible=before > 0),
-            parts.alert: kit.error_html(error, ui) if error else "",
+            parts.alert: kit.error_html(error, ui) if error else self._would_drop(one),
             parts.gauge: bar + self._here(one),
             parts.head: gr.Accordion(label=head.line(ui, tree.settings)),
             parts.policy: gr.Accordion(label=head.policy_line(ui, tree.settings)),
@@ -175,20 +193,29 @@ class Face:
             self.parts.where: where,
             self.parts.acts: self._verdict(node, one) + acts.of_message(self.ui, one.chat, where.hand),
             self.parts.strip: scored_value(scored, self.ui.words),
+            self.parts.watch: gr.Timer(active=self._awaits(node, one)),
         }
 
-    def _verdict(self, node: Node | None, one: Open) -> str:
-        """Whether the answer in hand has the form that it was asked for."""
+    def _awaits(self, node: Node | None, one: Open) -> bool:
+        """Whether something will change by itself: an answer that is written elsewhere, or judged."""
+        judging = self._judging(node, one)
+        ours = one.chat.writing.node_id if one.chat.writing is not None else None
+        elsewhere = any(said.state == "writing" and said.id != ours for said in one.chat.conversation.path())
+        return elsewhere or (judging is not None and judging.pending)
+
+    def _judging(self, node: Node | None, one: Open) -> Judging | None:
+        """Whether the answer in hand has the form that it was asked for; None where it was asked for none."""
         form = asked_form(node.form) if node else None
         if form is None or node is None or node.state == "writing":
+            return None
+        return one.judged(form, node.content)
+
+    def _verdict(self, node: Node | None, one: Open) -> str:
+        judging = self._judging(node, one)
+        if judging is None:
             return ""
-        told = one.judged(form.kind, form.source, node.content)
-        if told is None:
-            return ""
-        fault = told.errors[0] if told.errors else None
-        reason = f"{fault.path}: {fault.message}" if fault else ""
-        text = self.ui.t("chat_head.output_ok") if told.ok else self.ui.t("chat_head.output_bad", reason=reason)
-        return f'<p class="atelier-note">{"✓" if told.ok else "✗"} {html.escape(text)}</p>'
+        sign, text = judging.told(self.ui.words)
+        return f'<p class="atelier-note">{sign} {html.escape(text)}</p>'
 
     def _here(self, one: Open) -> str:
         tree = one.chat.conversation

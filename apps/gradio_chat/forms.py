@@ -16,9 +16,9 @@ from apps.gradio_chat.face import Update, Values
 from apps.gradio_chat.opened import Open
 from apps.gradio_chat.pane import Pane
 from apps.gradio_chat.presets import Shelf
+from apps.gradio_chat.window import counts
 from apps.gradio_kit import INTERNAL, Ui
 from apps.ui import present
-from engine.catalog import ModelCard
 from engine.conversation import ChatSettings
 from engine.errors import EngineError
 from engine.output import KINDS, Output, ready
@@ -119,7 +119,7 @@ class Form:
             return ""
         try:
             card = self.ui.engine.catalog.card(values[self.pane.bar.model])
-            text = injected_system(self.ui.model(card.id, self.ui.person(request))) if _counts(self.ui, card) else None
+            text = injected_system(self.ui.model(card.id, self.ui.person(request))) if counts(self.ui, card) else None
         except EngineError:  # of a model that cannot be asked nothing is known
             text = None
         if not text:
@@ -169,7 +169,3 @@ class Form:
 def _greyed(ui: Ui, box: Any, reason: str | None, explained: str) -> Any:
     told = f"{explained} {ui.t('chat_head.unsupported', reason=ui.t(reason))}" if reason else explained
     return type(box)(interactive=reason is None, info=told)
-
-
-def _counts(ui: Ui, card: ModelCard) -> bool:
-    return card.backend == "echo" or ui.engine.loaded(card.id) is not None

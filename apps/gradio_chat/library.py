@@ -18,7 +18,7 @@ from apps import gradio_kit as kit
 from apps.gradio_chat import prompts
 from apps.gradio_chat.face import Update, Values, outgoing
 from apps.gradio_chat.pane import Pane
-from apps.gradio_kit import INTERNAL, Ui
+from apps.gradio_kit import INTERNAL, Ui, on
 from engine.errors import EngineError
 from engine.person import Person
 from engine.prompts import (
@@ -52,9 +52,11 @@ class Parts:
     box: gr.Accordion
     choose: gr.Dropdown
     form: gr.HTML
+    more: gr.Accordion
     name: gr.Textbox
     text: gr.Textbox
     save: gr.Button
+    drop: gr.Button
     version: gr.Dropdown
     diff: gr.Textbox
     restore: gr.Button
@@ -64,7 +66,7 @@ class Parts:
     @property
     def written(self) -> list[Any]:
         """What its handlers change."""
-        return [self.box, self.choose, self.form, self.name, self.text, self.version, self.diff]
+        return [self.box, self.choose, self.form, self.name, self.text, self.drop, self.version, self.diff]
 
 
 def lay_out(ui: Ui) -> Parts:
@@ -74,17 +76,20 @@ def lay_out(ui: Ui) -> Parts:
         choose = gr.Dropdown([], value=None, label=t("chat_library.choose"), info=t("chat_compose.library_help"),
                              elem_id="prompts")  # fmt: skip
         form = gr.HTML("", js_on_load=_SEND, elem_id="fields", elem_classes=["atelier-slot", "atelier-acts"])
-        with gr.Accordion(f"{t('chat_library.write')} · {t('chat_library.transfer')}", open=False):
+        with gr.Accordion(f"{t('chat_library.write')} · {t('chat_library.transfer')}", open=False) as more:
             name = gr.Textbox("", label=t("chat_library.name"), max_lines=1, elem_id="prompt-name")
             text = gr.Textbox("", label=t("chat_library.text"), info=t("chat_library.text_help"), lines=3, max_lines=12,
                               elem_id="prompt-text")  # fmt: skip
-            save = gr.Button(t("chat_library.save"), size="sm", elem_id="prompt-save")
+            with gr.Row():
+                save = gr.Button(t("chat_library.save"), size="sm", elem_id="prompt-save", min_width=120)
+                drop = gr.Button(t("chat_library.delete"), size="sm", elem_id="prompt-drop", min_width=120,
+                                 visible="hidden")  # fmt: skip
             version = gr.Dropdown([], value=None, label=t("chat_library.compare"), visible="hidden")
             diff = gr.Textbox("", label=t("chat_library.compare"), visible="hidden", interactive=False, max_lines=16)
             restore = gr.Button(t("chat_library.restore"), size="sm")
             export = gr.Button(t("chat_library.export"), size="sm")
             take = gr.UploadButton(t("chat_library.import"), size="sm", file_types=[".json"])
-    return Parts(box, choose, form, name, text, save, version, diff, restore, export, take)
+    return Parts(box, choose, form, more, name, text, save, drop, version, diff, restore, export, take)
 
 
 def wire(pane: Pane, parts: Parts) -> None:
@@ -93,16 +98,18 @@ def wire(pane: Pane, parts: Parts) -> None:
     boxes: set[Any] = {parts.choose, parts.name, parts.text, parts.version}
     composer = pane.composer
     written = [*parts.written, composer.box, composer.outbox, pane.parts.alert]
-    for event, handler in (
+    on(
+        boxes, written,
         (parts.box.expand, desk.open),
         (parts.choose.input, desk.chosen),
+        (parts.more.expand, desk.chosen),  # what was hidden in there could not be shown before
         (parts.form.click, desk.insert),
         (parts.save.click, desk.save),
+        (parts.drop.click, desk.drop),
         (parts.version.input, desk.compare),
         (parts.restore.click, desk.restore),
         (parts.export.click, desk.export),
-    ):
-        event(handler, boxes, written, **INTERNAL)
+    )  # fmt: skip
     if composer.prompt is not None:  # what a slash command means, from the message box
         composer.prompt.change(desk.called, {*boxes, composer.prompt}, [*written, composer.prompt], **INTERNAL)
     parts.take.upload(desk.take, {*boxes, parts.take}, written, **INTERNAL)
@@ -157,6 +164,18 @@ class Desk:
             made = Prompt(name, old.command if old else slug(name), values[self.parts.text] or "")
             self.kept.save(person.id, made)
             return self._list(person, made.command)
+
+        return self._done(act)
+
+    def drop(self, values: Values, request: gr.Request) -> Update:
+        """Forget the chosen prompt with all its versions; a ready one of that command is there again."""
+        person = self.ui.person(request)
+
+        def act() -> Update:
+            if (one := self._find(values[self.parts.choose], person)) is None:
+                return {self.parts.form: gr.skip()}
+            self.kept.drop(person.id, one.name)
+            return self._list(person, None) | {self.parts.name: "", self.parts.text: ""}
 
         return self._done(act)
 
@@ -224,13 +243,16 @@ class Desk:
     def _show(self, command: Any, person: Person) -> Update:
         one = self._find(command, person)
         if one is None:
-            return {self.parts.form: ""}
+            gone = gr.Textbox("", visible="hidden")
+            unseen = {self.parts.version: gr.Dropdown(visible="hidden"), self.parts.diff: gone}
+            return {self.parts.form: "", self.parts.drop: gr.Button(visible="hidden"), **unseen}
         versions = self.kept.versions(person.id, one.name)
         older = [(self.ui.t("chat_library.version", number=old.number), old.number) for old in versions[1:]]
         return {
             self.parts.form: prompts.form(self.ui, one),
             self.parts.name: one.name,
             self.parts.text: one.text,
+            self.parts.drop: gr.Button(visible=True if versions else "hidden"),
             self.parts.version: gr.Dropdown(choices=older, value=None, visible=True if older else "hidden"),
             self.parts.diff: gr.Textbox("", visible="hidden"),
         }

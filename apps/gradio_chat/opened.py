@@ -10,21 +10,34 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from apps.ui.judging import Judging
 from apps.ui.trace_panel import TracePanel
 from engine.chat import Chat
 from engine.conversation import Attachment, Conversation, Node
 from engine.engine import Engine
-from engine.errors import EngineError, NotFound
+from engine.errors import BadInput, NotFound
 from engine.live import Live
-from engine.output import Output, OutputKind, Verdict
+from engine.output import Output
 from engine.trace import Trace
+from engine.window import Plan
 from engine.writing import Writing
 
 PER_PERSON = 24
 AT_ALL = 600
 UNSEEN_S = 20.0  # a busy machine may take that long to ask for the next view
 LEFT_S = 4.0  # who loads the page again finds the answer still under way
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message that a person has yet to agree to: `plan` would leave out parts of the conversation `tree`."""
+
+    tree: Conversation
+    text: str
+    plan: Plan
+    cut: str | None = None  # what becomes of files that do not fit
 
 
 class Open:
@@ -34,7 +47,8 @@ class Open:
         self.pending: tuple[Attachment, ...] = ()
         self.paces: dict[str, tuple[tuple[float, int], ...]] = {}  # of answers seen being written, by message
         self.looked: tuple[Node, str, TracePanel, Trace | None] | None = None  # of the answer that was looked at last
-        self._verdict: tuple[tuple[OutputKind, str, str], Verdict | None] | None = None
+        self.waiting: Waiting | None = None
+        self._judging: Judging | None = None
         self._begun = False
         self._until = time.monotonic() + UNSEEN_S
         self.chat = Chat(engine, owner, conversation_id, wanted=lambda: time.monotonic() < self._until)
@@ -43,6 +57,17 @@ class Open:
     def busy(self) -> bool:
         """Whether a question is on its way or its answer is being written."""
         return self._begun or self.chat.writing is not None
+
+    @property
+    def waits(self) -> Waiting | None:
+        """The message that nobody has agreed to yet, as long as the conversation is what it was asked about."""
+        waiting = self.waiting
+        return waiting if waiting is not None and waiting.tree is self.chat.conversation else None
+
+    def free(self) -> None:
+        """Return when a question can be asked. Raises BadInput while another page has asked one: it goes first."""
+        if self.busy:
+            raise BadInput("this answer is being written elsewhere", what="message", reason="being_written")
 
     @contextmanager
     def begun(self) -> Iterator[None]:
@@ -57,15 +82,11 @@ class Open:
         """Somebody looks at it now."""
         self._until = time.monotonic() + UNSEEN_S
 
-    def judged(self, kind: OutputKind, source: str, text: str) -> Verdict | None:
-        """Whether the text has that form, judged once; None where the form itself cannot be used."""
-        asked = (kind, source, text)
-        if self._verdict is None or self._verdict[0] != asked:
-            try:
-                self._verdict = (asked, Output(kind, source).verdict(text))
-            except EngineError:  # the editor says what is wrong with it
-                self._verdict = (asked, None)
-        return self._verdict[1]
+    def judged(self, form: Output, text: str) -> Judging:
+        """Whether the text has that form: judged once, away from the page."""
+        if self._judging is None or not self._judging.of(form, text):
+            self._judging = Judging(form, text)
+        return self._judging
 
     def views(self, writing: Writing) -> Iterator[Live]:
         """The growing answer; once nobody reads this any more it is stopped, soon after."""

@@ -14,24 +14,23 @@ from typing import Any
 import gradio as gr
 
 from apps import gradio_kit as kit
-from apps.gradio_chat import acts, head, prompts, rows
-from apps.gradio_chat.face import Face, Update, Values, hidden, outgoing
+from apps.gradio_chat import acts, rows
+from apps.gradio_chat.asking import Asking
+from apps.gradio_chat.face import Update, Values, hidden, outgoing
 from apps.gradio_chat.opened import Open
 from apps.gradio_chat.pace import drawn
-from apps.gradio_chat.parts import ROLES, Where
+from apps.gradio_chat.parts import Where
 from apps.gradio_components import choice_of
 from apps.ui import present
-from engine.chat import Choice
 from engine.conversation import Node
-from engine.errors import EngineError, NotFound, PromptTooLong
+from engine.errors import EngineError, NotFound
 from engine.token_view import answer_tokens, prefix
-from engine.types import Role
 
 ADDRESS = {"left": "chat", "right": "chat2"}  # of ids that only their owner opens
 ASKING = frozenset({"regenerate", "answer", "continue"})
 
 
-class Pane(Face):
+class Pane(Asking):
     """The handlers of one chat; generators of updates, or one update."""
 
     @property
@@ -92,14 +91,22 @@ class Pane(Face):
         yield from self._send(values, str(chosen.value["text"]), request)
 
     def choose_fit(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
-        """What to do with files that do not fit: cut them, or not send."""
-        act = acts.said(event).get("act")
+        """What to do with a message that does not fit as it is: cut its files, leave out what was said before, or not
+        send it.
+        """
+        act, one = acts.said(event).get("act"), self.at(values[self.parts.where], request)
         if act == "truncate":
             yield {self.composer.box: ""}
             yield from self._send(values, values[self.composer.box], request, "truncate")
         elif act == "cancel":
-            self.at(values[self.parts.where], request).pending = ()
+            one.pending = ()
             yield {self.parts.alert: "", self.composer.files: ""}
+        elif act == "anyway" and (waits := one.waits) is not None:
+            yield {self.composer.box: ""} if values[self.composer.box] == waits.text else self.unchanged()
+            yield from self._send(values, waits.text, request, waits.cut, agreed=True)
+        elif act == "keep":
+            one.waiting = None
+            yield self._page(values, one, request)
         else:
             yield self.unchanged()
 
@@ -112,11 +119,10 @@ class Pane(Face):
         """Do it; an answer that begins is followed to its end."""
         where: Where = values[self.parts.where]
         one = self.at(where, request)
+        if act in ASKING:
+            yield from self.asked(values, one, lambda choice: self._ask(values, one, act, node_id, choice), request)
+            return
         try:
-            if act in ASKING:
-                self._ask(values, one, act, node_id, request)
-                yield from self._follow(values, one, request)
-                return
             yield self._done(values, one, act, node_id, request)
         except EngineError as error:
             yield self._whole(values, one, request, hand=where.hand, error=error)
@@ -158,11 +164,11 @@ class Pane(Face):
         where: Where = values[self.parts.where]
         one = self.at(where, request)
         try:
-            node = one.chat.conversation.node(where.hand or "")
-            choice = self._choice(values, request)
+            one.free()
+            choice, node = self._choice(values, request), one.chat.conversation.node(where.hand or "")
             one.chat.at(node.parent)
             one.chat.say(values[self.parts.text], choice, role=node.role, attachments=node.attachments)
-        except EngineError as error:
+        except EngineError as error:  # what was typed stays in the editor
             yield {self.parts.alert: kit.error_html(error, self.ui)}
             return
         yield from self._follow(values, one, request)
@@ -194,19 +200,29 @@ class Pane(Face):
         """Another answer, which begins with another token at the place that was clicked."""
         where: Where = values[self.parts.where]
         one = self.at(where, request)
-        try:
-            node = acts.in_hand(one.chat.conversation, where.hand)
-            scored = answer_tokens(node.tokens) if node else ()
-            chosen = choice_of(event, scored)
-            if node is None or chosen is None:
-                yield self.unchanged()
-                return
-            begun = prefix(scored, chosen.position, chosen.text)
-            one.chat.branch_with(node.id, begun, self._choice(values, request))
-        except EngineError as error:
-            yield self._whole(values, one, request, hand=where.hand, error=error)
+        node = acts.in_hand(one.chat.conversation, where.hand)
+        scored = answer_tokens(node.tokens) if node else ()
+        chosen = choice_of(event, scored)
+        if node is None or chosen is None:
+            yield self.unchanged()
             return
-        yield from self._follow(values, one, request)
+        begun, node_id = prefix(scored, chosen.position, chosen.text), node.id
+        yield from self.asked(values, one, lambda choice: one.chat.branch_with(node_id, begun, choice), request)
+
+    def look(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """What has changed by itself: an answer that another page wrote, or that was judged meanwhile."""
+        where: Where = values[self.parts.where]
+        known = self.ui.opened.find(self.ui.person(request).id, where.chat or "")
+        if known is None or where.editing or known.busy:
+            yield self.unchanged()
+            return
+        before, one = known.chat.conversation, self.at(where, request)
+        if one.chat.conversation is not before:
+            yield self._page(values, one, request, hand=where.hand, shown=where.shown)
+        elif not self._awaits(acts.in_hand(one.chat.conversation, where.hand), one):
+            yield self._hand(where, one)
+        else:
+            yield self.unchanged()
 
     def halt(self, values: Values, request: gr.Request) -> Update:
         """Stop the answers of this page; their last words come through their own followers."""
@@ -219,9 +235,6 @@ class Pane(Face):
 
     # How it is done
 
-    def _apply(self, values: Values, one: Open) -> None:
-        one.chat.settings(**head.told(self.parts.settings, values))
-
     def _wanted(self, conversation_id: str, request: gr.Request) -> tuple[Open, EngineError | None]:
         """The conversation of that id; where it is gone, or another's, a new one and the reason."""
         owner, opened = self.ui.person(request).id, self.ui.opened
@@ -229,57 +242,6 @@ class Pane(Face):
             return opened.get(self.ui.engine, owner, conversation_id), None
         except NotFound as error:
             return opened.new(self.ui.engine, owner), error
-
-    def _addressed(self, values: Values) -> bool:
-        """Whether this chat is meant by what is sent."""
-        if not values[self.composer.two]:
-            return self.side == "left"
-        return values[self.composer.target] in ("both", self.side)
-
-    def _send(self, values: Values, text: str, request: gr.Request, cut: Any = None) -> Iterator[Update]:
-        if not self._addressed(values):
-            yield self.unchanged()
-            return
-        one = self.at(values[self.parts.where], request)
-        if not text.strip() and not one.pending:
-            yield {self.composer.kept: ""}
-            return
-        if self.composer.prompt is not None and (prompt := prompts.meant(self.ui, self.ui.person(request), text)):
-            yield {self.composer.box: "", self.composer.prompt: prompt.command}
-            return
-        wanted = values[self.composer.role]
-        role: Role = wanted if wanted in ROLES else ROLES[0]
-        try:
-            choice = self._choice(values, request)
-            self._apply(values, one)
-            with one.begun():
-                yield self._sent(one, text)
-                files = self._fitting(one, text, choice, cut)
-                one.touch()
-                one.chat.say(text, choice, role=role, attachments=files)
-            one.pending = ()
-        except EngineError as error:
-            yield self._refused(values, one, request, error, text)
-            return
-        yield {self.composer.files: "", self.parts.where: Where(one.chat.conversation.id)}
-        yield from self._follow(values, one, request)
-
-    def _fitting(self, one: Open, text: str, choice: Choice, cut: Any) -> tuple[Any, ...]:
-        if not one.pending:
-            return ()
-        from engine.attachments import fit  # readers of a dozen formats
-
-        model = self.ui.engine.model(choice.model, role=choice.role)
-        return fit(model, one.chat.conversation, text, one.pending, choice.params, cut)
-
-    def _ask(self, values: Values, one: Open, act: str, node_id: str, request: gr.Request) -> None:
-        choice = self._choice(values, request)
-        self._apply(values, one)
-        one.touch()
-        if act == "continue":
-            one.chat.resume(node_id, choice)
-        else:
-            one.chat.regenerate(node_id, choice)
 
     def _done(self, values: Values, one: Open, act: str, node_id: str, request: gr.Request) -> Update:
         chat, composer = one.chat, self.composer
@@ -311,26 +273,6 @@ class Pane(Face):
     def _saved(self, node: Node) -> tuple[str, str, str]:
         told = {"text": node.content, "model": node.model, "params": dict(node.params), "stats": node.stats}
         return f"{self.ui.t('chat.file')}.json", "application/json", json.dumps(told, indent=2, ensure_ascii=False)
-
-    def _follow(self, values: Values, one: Open, request: gr.Request) -> Iterator[Update]:
-        """The answer under way until its end, then the page as it is."""
-        writing = one.chat.writing
-        if writing is not None:
-            tree = one.chat.conversation
-            before = [row for node_id, row in rows.rows(self.ui, tree) if node_id != writing.node_id]
-            yield self._begun(one, before)
-            for view in one.views(writing):
-                if view.finished is None:
-                    yield self._coming(before, writing, view)
-            one.paces[writing.node_id] = tuple(writing.pace)
-        yield self._page(values, one, request) | self._rest(self._busy(values, one, request))
-
-    def _refused(self, values: Values, one: Open, request: gr.Request, error: EngineError, text: str) -> Update:
-        """Nothing was sent: what was typed goes back into the box, and files that are too big leave a choice."""
-        back = self._page(values, one, request, error=error) | self._rest(self._busy(values, one, request))
-        if one.pending and isinstance(error, PromptTooLong) and error.window:
-            back[self.parts.alert] = self._too_big(error)
-        return back | {self.composer.kept: text}
 
 
 def _typed(told: str | None) -> str:

@@ -80,6 +80,7 @@ class PaneParts:
     tokens: gr.Accordion
     strip: gr.HTML
     address: gr.Textbox
+    watch: gr.Timer
     model: gr.Dropdown | None = None
 
     @property

@@ -10,7 +10,8 @@ from apps.ui import present
 from apps.ui.window import coarse, fine, window_html
 from engine.catalog import ModelCard
 from engine.chat import Chat, Choice
-from engine.errors import EngineError, PromptTooLong
+from engine.conversation import Attachment
+from engine.errors import EngineError, NotSupported, PromptTooLong
 from engine.window import Plan
 
 Seen = Plan | PromptTooLong | None
@@ -19,7 +20,7 @@ Seen = Plan | PromptTooLong | None
 def seen(ui: Ui, chat: Chat, choice: Choice) -> Seen:
     """What the next message would send, or why it would be refused; None where nobody can say without a cost."""
     card = ui.engine.catalog.card(choice.model)
-    if not chat.conversation.path() or not _counts(ui, card):
+    if not chat.conversation.path() or not counts(ui, card):
         return None
     try:
         return chat.preview("", choice)
@@ -27,6 +28,20 @@ def seen(ui: Ui, chat: Chat, choice: Choice) -> Seen:
         return error
     except EngineError:  # a bad template or schema is said where it is written, and when it is sent
         return None
+
+
+def dropping(ui: Ui, chat: Chat, choice: Choice, text: str, files: tuple[Attachment, ...]) -> Plan | None:
+    """What the window's policy would leave out because of this message, where the page does not show it yet."""
+    if chat.conversation.settings.policy == "stop" or not counts(ui, ui.engine.catalog.card(choice.model)):
+        return None
+    shown = seen(ui, chat, choice)
+    if isinstance(shown, Plan) and not shown.whole:
+        return None
+    try:
+        plan = chat.preview(text, choice, files)
+    except (NotSupported, PromptTooLong):  # asking says so, with the numbers
+        return None
+    return None if plan.whole else plan
 
 
 def gauge(ui: Ui, chat: Chat, choice: Choice, plan: Seen) -> str:
@@ -58,13 +73,13 @@ def _said(sign: str, text: str) -> str:
 def _window(ui: Ui, chat: Chat, choice: Choice) -> int | None:
     card = ui.engine.catalog.card(choice.model)
     real = card.window
-    if _counts(ui, card):
+    if counts(ui, card):
         with suppress(EngineError):
             real = ui.engine.model(card.id, role=choice.role).window()
     return min((size for size in (real, chat.conversation.settings.virtual_window) if size), default=None)
 
 
-def _counts(ui: Ui, card: ModelCard) -> bool:
+def counts(ui: Ui, card: ModelCard) -> bool:
     """Whether the model can be asked for counts without loading it or leaving this machine."""
     return card.backend == "echo" or ui.engine.loaded(card.id) is not None
 

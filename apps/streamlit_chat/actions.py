@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
+from apps.ui.node import held_up
 from engine.conversation import Node
 
 ICONS: Mapping[str, str] = {
@@ -34,9 +35,10 @@ def toolbar(pane: Pane, node: Node) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key(f"icons.{node.id}")):
         switcher(pane, node)
         for name in possible(node):
-            label = pane.ui.t(f"chat_act.{name}")
+            label, refused = pane.ui.t(f"chat_act.{name}"), name in held_up(node)
+            told = pane.ui.t("chat_act.elsewhere" if refused else f"chat_act.{name}_help")
             st.button(
-                label, icon=ICONS[name], help=f"**{label}.** {pane.ui.t(f'chat_act.{name}_help')}", type="tertiary",
+                label, icon=ICONS[name], help=f"**{label}.** {told}", type="tertiary", disabled=refused,
                 on_click=perform, args=(pane, node.id, name), key=pane.key(f"{name}.{node.id}"),
             )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -15,8 +16,10 @@ from apps.ui import present
 from apps.ui.curve import curve
 from apps.ui.node import node_line
 from engine.conversation import Node
+from engine.errors import NotFound
 from engine.token_view import answer_tokens, prefix
 
+LOOK_EVERY_S = 2.0
 OUTCOME_NOTES = {"failed": "chat.interrupted", "user_stopped": "chat.stopped"}
 
 
@@ -24,7 +27,7 @@ def notes(pane: Pane, node: Node) -> None:
     """What one must know about how this message came: cut short, still coming elsewhere, read without the beginning."""
     ui = pane.ui
     if node.state == "writing":
-        st.caption(f":material/hourglass: {ui.t('chat_act.elsewhere')}")
+        st.fragment(_elsewhere, run_every=LOOK_EVERY_S)(pane)
     elif node.state == "interrupted":
         st.caption(f"⚠ {ui.t('chat_act.lost')}")
     elif key := OUTCOME_NOTES.get(node.outcome or ""):
@@ -35,6 +38,15 @@ def notes(pane: Pane, node: Node) -> None:
     if summary := record.get("summary"):
         with st.expander(ui.t("chat_window.summarized")):
             st.text(summary)
+
+
+def _elsewhere(pane: Pane) -> None:
+    """Another tab writes it: this part alone looks whether it has ended, then the page is drawn anew."""
+    st.caption(f":material/hourglass: {pane.ui.t('chat_act.elsewhere')}")
+    with suppress(NotFound):  # deleted there: the next run says so
+        if not pane.chat.refresh():
+            return
+    st.rerun()
 
 
 def line(pane: Pane, node: Node) -> str:

@@ -6,14 +6,16 @@ import streamlit as st
 
 from apps.streamlit_chat.pane import Pane
 from apps.streamlit_kit import plain, show_error
+from apps.ui.judging import Judging
 from engine.conversation import ChatSettings, Node
 from engine.errors import EngineError, NotSupported
-from engine.output import KINDS, Output, Verdict, asked_form, ready
+from engine.output import KINDS, Output, asked_form, ready
 from engine.templates import NAMES, injected_system, preview, source
 from engine.types import Message
 
 OWN, WRITTEN = "", "written"
 SHOWN_MESSAGES = 6  # in a preview
+LOOK_EVERY_S = 1.0
 
 
 def added(pane: Pane) -> None:
@@ -140,27 +142,27 @@ def _ready_chosen(pane: Pane) -> None:
 
 
 def verdict(pane: Pane, node: Node) -> None:
-    """Whether the answer has the form that it was asked for; judged once."""
+    """Whether the answer has the form that it was asked for; judged once, beside the page."""
     form = asked_form(node.form)
     if form is None or node.state == "writing":
         return
-    asked = (form, node.content)
-    known = pane.get("verdict")
-    if known is None or known[0] != asked:
-        known = (asked, _judged(form, node.content))
+    known: Judging | None = pane.get("verdict")
+    if known is None or not known.of(form, node.content):
+        known = Judging(form, node.content)
         pane.set("verdict", known)
-    if known[1] is None:
-        return
-    if known[1].ok:
-        st.caption(f"✓ {pane.ui.t('chat_head.output_ok')}")
+    if known.pending:
+        st.fragment(_judged, run_every=LOOK_EVERY_S)(pane, known)
     else:
-        fault = known[1].errors[0]
-        st.caption(f"✗ {pane.ui.t('chat_head.output_bad', reason=plain(f'{fault.path}: {fault.message}'))}")
+        _told(pane, known)
 
 
-def _judged(form: Output, answer: str) -> Verdict | None:
-    """What the form says of the answer; None where it is no form, which its question was refused for."""
-    try:
-        return form.verdict(answer)
-    except EngineError:
-        return None
+def _judged(pane: Pane, known: Judging) -> None:
+    """While it is judged this part alone looks again; then the page does, once."""
+    _told(pane, known)
+    if not known.pending:
+        st.rerun()
+
+
+def _told(pane: Pane, known: Judging) -> None:
+    sign, text = known.told(pane.ui.words)
+    st.caption(f"{sign} {plain(text)}")

@@ -19,6 +19,7 @@ from apps.gradio_components import scored_strip
 from apps.gradio_kit import Sidebar, Ui, model_choices
 
 EXAMPLES = ("chat.example_1", "chat.example_2", "chat.example_3")
+LOOK_EVERY_S = 1.0  # while something is awaited that no handler follows
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 DOCUMENTS = [".txt", ".md", ".csv", ".json", ".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".html", ".epub", "image"]
 
@@ -90,8 +91,9 @@ def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
             own["token_view"] = gr.Checkbox(False, **named, elem_id=f"token-view-{side}")
             strip = scored_strip(elem_id=f"scored-{side}")
     address = gr.Textbox("", label=ui.t("section.chat"), elem_classes="atelier-hidden")
+    watch = gr.Timer(LOOK_EVERY_S, active=False)
     return PaneParts(gr.State(Where()), line, boxes | own, extras, earlier, history, buttons, editor, text, alert,
-                     progress, gauge, policy, tokens, strip, address, model)  # fmt: skip
+                     progress, gauge, policy, tokens, strip, address, watch, model)  # fmt: skip
 
 
 def _composer(ui: Ui, two: gr.Checkbox, listed: gr.HTML, name: gr.Textbox, search: gr.Textbox) -> Composer:

@@ -1,4 +1,6 @@
-"""A message of a conversation as one line: tokens, speed, seed, why it ended. Knows no widget."""
+"""A message of a conversation as one line: tokens, speed, seed, why it ended; and what cannot be done with it now.
+Knows no widget.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,11 @@ def node_line(node: Node, words: Words) -> str:
     return (
         line if node.params.get("seed") is None else _with_seed(line, words.t("stats.seed", seed=node.params["seed"]))
     )
+
+
+def held_up(node: Node) -> frozenset[str]:
+    """What cannot be done with this message while another tab writes it: both would write over each other."""
+    return frozenset({"continue", "edit"}) if node.state == "writing" else frozenset()
 
 
 def _with_seed(line: str, seed: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,6 +14,7 @@ from apps.streamlit_chat.composer import composer
 from apps.streamlit_chat.pane import Pane
 from apps.streamlit_chat.shelf import _written
 from apps.streamlit_kit import Ui
+from engine.chat import Chat, Choice
 from engine.presets import Presets
 from engine.prompts import Prompt, Prompts
 from engine.transfer import import_any
@@ -164,6 +166,34 @@ def test_what_a_message_drives_out_is_struck_through_before_it_is_sent(app: AppT
     app.button(key="chat.cut").click().run()
     assert [message.content for message in engine.echo.asked[-1].messages] == [long]
     assert "were not read by the model" in texts(app)
+
+
+def test_what_another_tab_writes_cannot_be_continued_until_it_has_ended(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).chat_input[0].set_value("one two three").run()
+    writing = Chat(engine, "local", conversation(app).id).say("slow " + "word " * 4000, Choice("echo"))
+    assert writing is not None
+    app.session_state["chat.open"].refresh()
+    app.session_state["chat.open"].choose(writing.node_id)  # each tab stands where it stood
+    app.run()
+    button = app.button(key=f"chat.continue.{writing.node_id}")
+    assert button.disabled and "being written in another tab" in button.help
+    writing.stop()
+    writing.ended()
+    app.run()
+    assert not app.button(key=f"chat.continue.{writing.node_id}").disabled and not app.exception
+
+
+def test_an_answer_is_judged_once_and_beside_the_page(app: AppTest, engine: EchoEngine) -> None:
+    opened(app).chat_input[0].set_value('{"name": 1}').run()
+    chat = app.session_state["chat.open"]
+    form = {"kind": "json_schema", "source": '{"required": ["age"]}'}
+    chat._store(lambda tree: tree.update(replace(tree.path()[-1], form=form)))
+    app.run()
+    judging = app.session_state["chat.verdict"]
+    assert judging.wait(60)
+    app.run()
+    assert "does not have the form" in texts(app) and "age" in texts(app)
+    assert app.session_state["chat.verdict"] is judging
 
 
 def test_a_preset_is_kept_and_chosen(app: AppTest, engine: EchoEngine) -> None:

@@ -1,0 +1,172 @@
+"""The chat tab in Chromium: what is asked first, two pages on one conversation, links, the person's prompts."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from apps.ui.i18n import words
+from engine.chat import Chat, Choice
+from engine.conversation import ChatSettings, Conversation, Node
+from engine.person import LOCAL
+from engine.prompts import Prompt, Prompts
+from tests.gradio.conftest import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+PATIENCE_MS = 100_000
+BOX = "#question textarea"
+FR = words("fr")
+SCHEMA = '{"type": "object", "required": ["age"]}'
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Any) -> Iterator[Any]:
+    """One person's browser: its pages share the interface's files."""
+    opened = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="fr-FR")
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: Any) -> Iterator[Any]:
+    opened = context.new_page()
+    yield opened
+    opened.close()
+
+
+def visit(page: Any, site: Site, query: str = "") -> None:
+    page.goto(f"{site.language('fr')}?{query}")
+    page.locator(f"{BOX}:enabled").wait_for()
+
+
+def say(page: Any, text: str) -> None:
+    page.fill(BOX, text)
+    page.press(BOX, "Enter")
+
+
+def kept(site: Site, *said: tuple[str, str], **settings: Any) -> str:
+    """A conversation with these messages, by its id."""
+    nodes: dict[str, Node] = {}
+    for role, text in said:
+        parent = next(reversed(nodes), None)
+        answered: Any = {"model": "echo", "outcome": "stop"} if role == "assistant" else {}
+        nodes[f"n{len(nodes)}"] = Node(f"n{len(nodes)}", parent, role, text, time.time(), **answered)  # type: ignore[arg-type]
+    made = Conversation("x", title="t", nodes=nodes, leaf=next(reversed(nodes)), settings=ChatSettings(**settings))
+    return site.engine.chats.adopt(LOCAL.id, made).id
+
+
+def until(page: Any, script: str) -> None:
+    page.wait_for_function(script, timeout=PATIENCE_MS)
+
+
+def test_a_link_opens_its_section_and_what_is_asked_at_once_gets_its_values(site: Site, page: Any) -> None:
+    page.goto(f"{site.language('fr')}?section=comptine&max_tokens=3")
+    page.get_by_role("tab", name="Comptine", selected=True).wait_for()
+    page.get_by_role("tab", name="Discuter").click()
+    page.wait_for_url(lambda address: "section" not in address)
+    page.locator(f"{BOX}:enabled").wait_for()
+    say(page, "un deux trois quatre cinq")
+    page.get_by_text(FR.t("outcome.max_tokens")).wait_for()
+    page.get_by_role("tab", name="Modèles").click()
+    page.wait_for_url(lambda address: "section=models" in address and "max_tokens=3" in address)
+
+
+def test_before_the_policy_leaves_messages_out_a_person_is_asked(site: Site, page: Any) -> None:
+    chat = kept(site, ("user", "one two three"), ("assistant", "four five six"), policy="rolling", virtual_window=40)
+    visit(page, site, f"chat={chat}")
+    long = "word " * 21
+    for way in ("keep", "anyway"):
+        say(page, long)
+        alert = page.locator("#alert [role=alert]")
+        alert.filter(has_text=FR.n("chat_window.will_drop", 2).split("(")[0].strip()).wait_for()
+        assert page.locator("#history del").all_inner_texts() == ["one two three", "four five six"]
+        until(page, f"document.querySelector('{BOX}').value.startsWith('word')")  # what was typed stays
+        assert len(site.engine.chats.get(LOCAL.id, chat).nodes) == 2  # nothing was sent
+        alert.locator(f"button[data-act={way}]").click()
+        alert.wait_for(state="detached")
+    page.get_by_text(FR.n("chat_window.dropped", 2)).wait_for()
+    found = site.engine.chats.get(LOCAL.id, chat).path()
+    assert len(found) == 4 and found[2].content == long
+    until(page, f"document.querySelector('{BOX}').value === ''")
+
+
+def test_two_pages_of_one_person_do_not_take_each_others_answer(site: Site, page: Any, context: Any) -> None:
+    chat = kept(site, ("user", "one"), ("assistant", "two"))
+    other = context.new_page()
+    visit(page, site, f"chat={chat}")
+    visit(other, site, f"chat={chat}")
+    other.locator("#acts-left button[data-act=regenerate]").wait_for()
+    say(page, "held " + "drop " * 30)
+    page.locator("#stop").wait_for()
+    other.locator("#acts-left button[data-act=regenerate]").click()
+    other.locator("#alert").get_by_text(FR.t("prompt_problem.being_written")).wait_for()
+    other.locator("#stop").wait_for()  # it shows what the first one asked for
+    assert "held drop" in other.inner_text("#history")
+    site.echo.release.set()
+    for one in (page, other):
+        one.locator("#stop").wait_for(state="hidden")
+        until(one, "document.querySelector('#history').innerText.split('drop').length === 61")
+    other.close()
+    found = site.engine.chats.get(LOCAL.id, chat)
+    assert len(found.nodes) == 4 and {node.outcome for node in found.nodes.values()} == {None, "stop"}
+
+
+def test_what_another_interface_writes_cannot_be_continued_and_comes_by_itself(site: Site, page: Any) -> None:
+    chat = kept(site, ("user", "one"), ("assistant", "two"))
+    elsewhere = Chat(site.engine, LOCAL.id, chat)
+    writing = elsewhere.say("held " + "drop " * 30, Choice("echo"))
+    assert writing is not None
+    visit(page, site, f"chat={chat}")
+    button = page.locator("#acts-left button[data-act=continue]")
+    button.wait_for()
+    assert button.is_disabled() and FR.t("chat_act.elsewhere") in str(button.get_attribute("title"))
+    site.echo.release.set()
+    writing.ended()
+    page.locator("#acts-left button[data-act=continue]:enabled").wait_for()
+    assert page.inner_text("#history").count("drop") == 60
+
+
+def test_an_answer_is_judged_beside_the_page(site: Site, page: Any) -> None:
+    chat = kept(site, ("user", "one"), ("assistant", '{"name": 1}'))
+    tree = site.engine.chats.get(LOCAL.id, chat)
+    answer = replace(tree.path()[-1], form={"kind": "json_schema", "source": SCHEMA})
+    site.engine.chats.save(LOCAL.id, tree.update(answer), tree)
+    visit(page, site, f"chat={chat}")
+    page.locator("#acts-left").get_by_text(re.compile("✗.*age")).wait_for()
+
+
+def test_a_prompt_is_written_used_and_deleted(site: Site, page: Any) -> None:
+    Prompts(site.engine.library).save(LOCAL.id, Prompt("Zoo", "zoo", "Name two animals."))
+    visit(page, site)
+    say(page, "/zoo")
+    page.locator("#fields").get_by_text("Name two animals.").wait_for()
+    write = f"{FR.t('chat_library.write')} · {FR.t('chat_library.transfer')}"
+    page.get_by_role("button", name=write).click()
+    page.locator("#prompt-drop").click()
+    page.locator("#fields").get_by_text("Name two animals.").wait_for(state="detached")
+    page.locator("#prompt-drop").wait_for(state="hidden")
+    assert Prompts(site.engine.library).all(LOCAL.id) == ()
+
+
+def test_a_hostile_import_runs_and_fetches_nothing(site: Site, page: Any) -> None:
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.partition("//")[2].partition("/")[0]))
+    bad = '<img src="http://example.invalid/a" onerror="window.hit=1"><script>window.hit=1</script> '
+    bad += "![x](http://example.invalid/b)"
+    visit(page, site)
+    lines = json.dumps({"messages": [{"role": role, "content": bad} for role in ("system", "user", "assistant")]})
+    page.get_by_role("button", name=f"{FR.t('chat_list.rename')} · {FR.t('chat_list.transfer')}").click()
+    chooser = page.locator("input[type=file][accept*=jsonl]")
+    chooser.set_input_files(files=[{"name": f"{bad[:12]}.jsonl", "mimeType": "text/plain", "buffer": lines.encode()}])
+    until(page, "document.querySelector('#history').innerText.includes('window.hit')")
+    assert page.evaluate("window.hit") is None
+    risks = "[src*='example.invalid'], [href*='example.invalid'], #history script, [onerror]"
+    assert page.locator(risks).count() == 0 and hosts == {site.address.partition("//")[2]}
