@@ -31,6 +31,7 @@ from tests.standins.llama_server import BareServer, bare_server
 pytestmark = pytest.mark.model
 
 GREEDY = {"temperature": 0, "seed": 1}
+ENDLESS: dict[str, Any] = {"max_tokens": -1, "extra": {"ignore_eos": True}}  # up to the window: for what is stopped
 TEXTS = [
     "hi",
     "Un deux trois,\n\tnous irons au bois… 🍒 é\u0301",
@@ -299,7 +300,7 @@ class TestCounts:
     def test_a_stopped_answer_is_counted_token_by_token(self, backend: LlamaCpp) -> None:
         """Emoji take three tokens each and come as one delta."""
         again = "Repeat exactly: 🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒🌊🧒"
-        generation = Generation(backend, asked(again, max_tokens=60), model="m")
+        generation = Generation(backend, asked(again, **ENDLESS), model="m")
         deltas = 0
         for event in generation:
             deltas += isinstance(event, TextDelta)
@@ -321,7 +322,7 @@ class TestCounts:
         assert (result.stats.tokens_per_second, result.stats.total_time) == (None, None)
 
     def test_raw_text_too(self, backend: LlamaCpp) -> None:
-        generation = Generation(backend, asked(raw="One, two, three,", max_tokens=200), model="m")
+        generation = Generation(backend, asked(raw="One, two, three,", **ENDLESS), model="m")
         next(event for event in generation if isinstance(event, TextDelta))
         generation.stop()
         result = generation.result

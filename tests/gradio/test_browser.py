@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from engine.person import LOCAL
+from tests.browser.tabs import PATIENCE_MS
 from tests.gradio.conftest import Site
 
 pytestmark = pytest.mark.browser
@@ -18,6 +20,7 @@ HOSTILE = (
     "[click](javascript:window.hit=1) ![picture](http://example.invalid/b) <iframe src=http://example.invalid/c>"
 )
 BOX = "#question textarea"
+FIRST = {"fr": "Quelle est la capitale de la France", "en": "What is the capital of France?"}  # of the examples
 WORDS = {"fr": ("Envoyer", "Arrêter", "Réponse arrêtée"), "en": ("Send", "Stop", "Answer stopped")}
 
 
@@ -26,7 +29,7 @@ class Tab:
 
     def __init__(self, browser: Any, width: int = 1280, height: int = 720, locale: str = "fr-FR") -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
-        self.context.set_default_timeout(60_000)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page = self.context.new_page()
         self.hosts: set[str] = set()
         self.errors: list[str] = []
@@ -47,6 +50,24 @@ class Tab:
         self.page.fill(BOX, text)
         self.page.keyboard.press("Enter")
 
+    def emptied(self, new: str, example: str) -> Tab:
+        """Itself, with a new conversation: the examples are there again."""
+        self.page.fill(BOX, "")
+        self.button(new).click()
+        self.example(example).wait_for()
+        return self
+
+    def example(self, text: str) -> Any:
+        """The example of an empty conversation with that text."""
+        return self.page.locator("#history .example-text").filter(has_text=text)
+
+    def shows(self, text: str, times: int = 1) -> None:
+        """Wait until the conversation has that text so many times."""
+        self.page.wait_for_function(
+            "([text, times]) => document.querySelector('#history').innerText.split(text).length > times",
+            arg=[text, times],
+        )
+
     def history(self) -> str:
         return str(self.page.inner_text("#history"))
 
@@ -54,18 +75,54 @@ class Tab:
         return self.page.get_by_role("button", name=name, exact=True)
 
 
+@contextmanager
+def complaining(tab: Tab) -> Iterator[Tab]:
+    """The tab, which must not have complained at the end; closed with the block."""
+    try:
+        yield tab
+        assert tab.errors == []
+    finally:
+        tab.context.close()
+
+
 @pytest.fixture
 def tab(chromium: Any) -> Iterator[Tab]:
-    opened = Tab(chromium)
-    yield opened
-    opened.context.close()
-    assert opened.errors == []
+    with complaining(Tab(chromium)) as opened:
+        yield opened
+
+
+# Loading the page takes seven seconds of processor: tests that only ask share one, each in a conversation of its own
+@pytest.fixture(scope="module")
+def french_page(chromium: Any, site: Site) -> Iterator[Tab]:
+    with complaining(Tab(chromium)) as opened:
+        opened.open(site.language("fr"))
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def english_page(chromium: Any, site: Site) -> Iterator[Tab]:
+    with complaining(Tab(chromium)) as opened:
+        opened.open(site.language("en"))
+        yield opened
+
+
+@pytest.fixture
+def french(french_page: Tab) -> Tab:
+    """A French page with an empty conversation."""
+    return french_page.emptied("+ Nouvelle conversation", FIRST["fr"])
+
+
+@pytest.fixture
+def english(english_page: Tab) -> Tab:
+    """An English page with an empty conversation."""
+    return english_page.emptied("+ New conversation", FIRST["en"])
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])
-def test_a_question_is_answered_while_it_comes(site: Site, tab: Tab, lang: str) -> None:
+def test_a_question_is_answered_while_it_comes(site: Site, request: pytest.FixtureRequest, lang: str) -> None:
+    tab: Tab = request.getfixturevalue({"fr": "french", "en": "english"}[lang])
     send, stop, _ = WORDS[lang]
-    page = tab.open(site.language(lang))
+    page = tab.page
     assert page.evaluate("document.documentElement.lang") == lang
     tab.say("held " + "drop " * 30)
     tab.button(stop).wait_for()
@@ -73,31 +130,30 @@ def test_a_question_is_answered_while_it_comes(site: Site, tab: Tab, lang: str) 
     assert tab.history().count("drop") < 60
     site.echo.release.set()
     tab.button(send).wait_for()
+    tab.shows("tok/s")
     assert tab.history().count("drop") == 60
-    assert "tok/s" in tab.history() and page.input_value(BOX) == ""
+    page.wait_for_function(f"document.querySelector('{BOX}').value === ''")
     assert page.locator("#gauge [role=img]").first.get_attribute("aria-label")
     assert tab.hosts == {urlsplit(site.address).netloc}  # nothing phones home, fonts included
 
 
-def test_the_stop_button_stops_and_keeps_what_is_there(site: Site, tab: Tab) -> None:
+def test_the_stop_button_stops_and_keeps_what_is_there(site: Site, french: Tab) -> None:
     send, stop, stopped = WORDS["fr"]
-    page = tab.open(site.language("fr"))
     text = "crawl " + "goutte " * 300
-    tab.say(text)
-    page.wait_for_function("document.querySelector('#history').innerText.split('goutte').length > 304")
-    tab.button(stop).click()
-    tab.button(send).wait_for()
+    french.say(text)
+    french.page.wait_for_function("document.querySelector('#history').innerText.split('goutte').length > 304")
+    french.button(stop).click()
+    french.button(send).wait_for()
     assert site.echo.stopped(text)
-    assert stopped in tab.history() and tab.history().count("goutte") < 600
+    french.shows(stopped)
+    assert french.history().count("goutte") < 600
 
 
-def test_an_error_leaves_the_question_in_the_box(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("fr"))
-    tab.say("refuse moi")
-    alert = page.get_by_role("alert").filter(has_text="server_failed")
-    alert.wait_for()
-    page.wait_for_function(f"document.querySelector('{BOX}').value === 'refuse moi'")
-    assert "refuse moi" not in tab.history()
+def test_an_error_leaves_the_question_in_the_box(site: Site, french: Tab) -> None:
+    french.say("refuse moi")
+    french.page.get_by_role("alert").filter(has_text="server_failed").wait_for()
+    french.page.wait_for_function(f"document.querySelector('{BOX}').value === 'refuse moi'")
+    assert "refuse moi" not in french.history()
 
 
 def test_the_address_carries_the_settings_and_the_language_link_keeps_them(site: Site, tab: Tab) -> None:
@@ -121,84 +177,81 @@ def test_the_address_carries_the_settings_and_the_language_link_keeps_them(site:
     tab.errors.clear()  # leaving a page aborts its streams, which Gradio writes to the console
 
 
-def test_explanations_fold_into_a_question_mark(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("en"))
+def test_explanations_fold_into_a_question_mark(english: Tab) -> None:
+    page = english.page
     page.get_by_role("button", name="Parameters").click()
     hint = page.locator("#param-temperature .atelier-hint-info")
     hint.wait_for()
-    assert hint.bounding_box()["height"] < 30
+    page.wait_for_function("document.querySelector('#param-temperature .atelier-hint-info').offsetHeight < 30")
     hint.click()
     page.wait_for_function("document.querySelector('#param-temperature .atelier-hint-info').offsetHeight > 30")
     hint.press("Enter")
     page.wait_for_function("document.querySelector('#param-temperature .atelier-hint-info').offsetHeight < 30")
 
 
-def test_the_seed_is_drawn_for_each_answer(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("en"))
+def test_the_seed_is_drawn_for_each_answer(site: Site, english: Tab) -> None:
     for number, text in enumerate(("one", "two"), 1):
-        tab.say(text)
-        page.wait_for_function(f"document.querySelector('#history').innerText.split('tok/s').length > {number}")
+        english.say(text)
+        english.shows("tok/s", number)
     traces = site.engine.traces
     seeds = {traces.get(line.id, LOCAL.id).request["seed"] for line in traces.list(LOCAL.id, limit=2)}
     assert len(seeds) == 2
 
 
-def test_an_example_runs_with_one_click(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("en"))
-    page.get_by_text("What is the capital of France?").click()
-    page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
-    assert tab.history().count("What is the capital of France?") == 2
+def test_an_example_runs_with_one_click(english: Tab) -> None:
+    english.example(FIRST["en"]).click()
+    english.shows("tok/s")
+    assert english.history().count(FIRST["en"]) == 2
 
 
-def test_two_people_see_nothing_of_each_other(site: Site, chromium: Any, tab: Tab) -> None:
-    other = Tab(chromium)
-    for one, text in ((tab, "secret of one"), (other, "secret of two")):
-        one.open(site.language("en"))
+def test_two_people_see_nothing_of_each_other(site: Site, tab: Tab, english: Tab) -> None:
+    tab.open(site.language("en"))
+    for one, text in ((english, "secret of one"), (tab, "secret of two")):
         one.say(text)
-        one.page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
-    assert "secret of two" not in tab.history() and "secret of one" not in other.history()
-    tab.say("and now")
-    tab.page.wait_for_function("document.querySelector('#history').innerText.split('tok/s').length > 2")
-    assert "two" not in tab.history()
-    other.context.close()
+        one.shows("tok/s")
+    assert "secret of two" not in english.history() and "secret of one" not in tab.history()
+    english.say("and now")
+    english.shows("tok/s", 2)
+    assert "two" not in english.history()
 
 
-def test_what_the_model_read_is_one_click_away(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("en"))
-    tab.say("hello model")
-    page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
-    page.locator("#trace > button").click()
-    page.wait_for_function("document.querySelector('#exact-prompt')?.innerText.includes('user: hello')")
+def test_what_the_model_read_is_one_click_away(english: Tab) -> None:
+    english.say("hello model")
+    english.shows("tok/s")
+    english.page.locator("#trace > button").click()
+    english.page.wait_for_function("document.querySelector('#exact-prompt')?.innerText.includes('user: hello')")
 
 
-def test_a_hostile_answer_runs_and_fetches_nothing(site: Site, tab: Tab) -> None:
-    page = tab.open(site.language("en"))
-    tab.say(HOSTILE)
-    page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
+def test_a_hostile_answer_runs_and_fetches_nothing(site: Site, english: Tab) -> None:
+    page = english.page
+    english.say(HOSTILE)
+    english.shows("tok/s")
     inside = page.locator("#history, #conversations, #alert, #acts-left")
     assert page.evaluate("window.hit") is None
     for bad in ("[src*='example.invalid']", "[href*='example.invalid']", "[href^='javascript']", "script", "iframe"):
         assert inside.locator(bad).count() == 0, bad
-    assert "window.hit" in tab.history()  # shown, not swallowed
-    assert tab.hosts == {urlsplit(site.address).netloc}
+    assert "window.hit" in english.history()  # shown, not swallowed
+    assert english.hosts == {urlsplit(site.address).netloc}
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (390, 844)])
-def test_nothing_scrolls_sideways(site: Site, chromium: Any, width: int, height: int) -> None:
-    tab = Tab(chromium, width, height)
-    page = tab.open(site.language("fr"))
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("tab", name="Modèles").click()
-    page.locator("#models-table table").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    tab.context.close()
+def test_nothing_scrolls_sideways(french: Tab) -> None:
+    page, wide = french.page, "document.documentElement.scrollWidth <= {}"
+    for name, inside in (("Modèles", "#models-table table"), ("Discuter", BOX)):
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.locator(inside).wait_for()
+        for width, height in ((1440, 900), (1280, 720)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function(wide.format(width))
 
 
-def test_on_a_phone_the_column_does_not_cover_the_page(site: Site, chromium: Any) -> None:
-    tab = Tab(chromium, 390, 844)
-    page = tab.open(site.language("fr"))
-    page.locator(".sidebar:not(.open)").wait_for(state="attached")
-    page.get_by_role("button", name="Afficher ou masquer la colonne de gauche").wait_for()
-    tab.say("hello")  # Playwright refuses to type into what is covered
-    page.wait_for_function("document.querySelector('#history').innerText.includes('tok/s')")
-    tab.context.close()
+def test_on_a_phone_nothing_scrolls_sideways_nor_covers_the_page(site: Site, chromium: Any) -> None:
+    with complaining(Tab(chromium, 390, 844)) as tab:
+        page = tab.open(site.language("fr"))
+        page.locator(".sidebar:not(.open)").wait_for(state="attached")
+        page.get_by_role("button", name="Afficher ou masquer la colonne de gauche").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        tab.say("hello")  # Playwright refuses to type into what is covered
+        tab.shows("tok/s")
+        page.get_by_role("tab", name="Modèles").click()
+        page.locator("#models-table table").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
