@@ -73,20 +73,24 @@ class Summaries:
         return self._made[1]
 
 
-def asked(model: Model, conversation: Conversation, leaf: str | None, prefill: str = "") -> Asked:
+def asked(
+    model: Model, conversation: Conversation, leaf: str | None, prefill: str = "", passages: str | None = None
+) -> Asked:
     """What to send for an answer after `leaf` that begins with `prefill`. Raises BadInput, BadTemplate, NotSupported.
 
-    In raw mode it is the last text as it stands, and nothing before it.
+    `passages` go before the last question. In raw mode it is the last text as it stands, and nothing before it.
     """
+    from engine.window.retrieved import joined, placed
+
     settings = conversation.settings
     here = conversation.at(leaf)
-    messages = here.messages()
+    messages = here.messages() if passages is None else placed(here.messages(), passages)
     if settings.mode == "raw":
         path = here.path()
         raw = (path[-1].message().content if path else "") + prefill
         return Asked((), raw, _extra(model, settings, prefill))
     if settings.template:
-        raw = _rendered(model, settings.template, messages) + prefill
+        raw = _rendered(model, settings.template, joined(messages)) + prefill
         return Asked((), raw, _extra(model, settings, prefill))
     begun = (Message("assistant", prefill),) if prefill else ()  # llama.cpp goes on writing a last message of its own
     return Asked((*messages, *begun), None, _extra(model, settings, prefill))
@@ -100,13 +104,17 @@ def planned(
     Without `summarize` no summary is written, but room is left for it.
     """
     from engine.window import plan
+    from engine.window.retrieved import Joining, places, sent
 
     settings = conversation.settings
     policy: Policy = "stop"
     if what.raw is None:  # a raw prompt has no parts that could go
         policy = settings.policy  # type: ignore[assignment]
     window = settings.virtual_window
-    return plan(model, what.messages, params, policy, virtual_window=window, summarize=summarize, **what.options)
+    found = places(what.messages)
+    made = plan(Joining(model) if found else model, what.messages, params, policy, virtual_window=window,
+                retrieved=found, summarize=summarize, **what.options)  # fmt: skip
+    return sent(made, found)
 
 
 def _rendered(model: Model, template: str, messages: tuple[Message, ...]) -> str:

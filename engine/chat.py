@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,23 +19,28 @@ from engine.errors import BadInput, EngineError, NotFound, NotSupported
 from engine.history import History, Patch
 from engine.live import Live as Live
 from engine.params import BY_NAME, Params
+from engine.rag.said import say
 from engine.sent import sent_request
 from engine.types import ROLES, Role
 from engine.writing import Begun, Task, Writing
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
+    from engine.rag.preparing import Prepared
     from engine.window import Plan
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Who is to answer and how; `key` opens a remote model for this question and is stored nowhere."""
+    """Who is to answer and how; `key` opens a remote model for this question and is stored nowhere. `language` is the
+    reader's, for the words around passages.
+    """
 
     model: str
     params: Params = field(default_factory=Params)
     role: Literal["student", "teacher"] = "teacher"
     key: str | None = field(default=None, repr=False)
+    language: str | None = None
 
 
 class Chat:
@@ -114,7 +119,7 @@ class Chat:
             self.stop(wait=True)
             node = self._answer(node_id)
             kept = _scored(node.tokens, prefix_text)
-            return self._ask(node.parent, choice, prefill=prefix_text, tokens=kept)
+            return self._ask(node.parent, choice, prefill=prefix_text, tokens=kept, grounding=node.grounding)
 
     def stop(self, *, wait: bool = False) -> None:
         """End the answer under way, if there is one; what was written stays."""
@@ -214,9 +219,12 @@ class Chat:
         return planned(model, tree, asked(model, tree, tree.leaf).for_a_count(), choice.params)
 
     def request_of(self, node_id: str) -> tuple[str, Request]:
-        """The model and the request of this answer, as its trace kept it; put together again where there is none."""
+        """The model and the request of this answer, as its trace kept it; put together again where there is none.
+
+        Raises NotFound where no model was asked.
+        """
         node = self.conversation.node(node_id)
-        if node.model is None:
+        if node.model is None or (node.grounding and not node.grounding.get("asked", True)):
             raise NotFound(f"message {node_id} was not written by a model", what="request", key=node_id)
         params = _params(node.params)
         sent = sent_request(self._engine.traces, node, self.owner)
@@ -236,10 +244,11 @@ class Chat:
         prefill: str = "",
         tokens: Iterable[Any] = (),
         typed: Node | None = None,
+        grounding: Mapping[str, Any] | None = None,
     ) -> Writing:
         form = None if prefill else _form(self.conversation.settings)  # what goes on from a text is held to nothing
         node = Node(new_id(), parent, "assistant", prefill, time.time(), tokens=tuple(tokens), state="writing",
-                    form=form, **_by(choice))  # fmt: skip
+                    form=form, grounding=grounding, **_by(choice))  # fmt: skip
         return self._write(node, lambda tree: before(tree).add(node), choice, typed)
 
     def _write(
@@ -258,11 +267,16 @@ class Chat:
             model = self._model(choice)
             params = _params(node.params)
             what = asked(model, tree, node.parent, node.content).for_an_answer(node.content)
+            found = self._grounded(tree, node, model, params, choice, stopped)
+            if found is not None:
+                if found.passages is None:
+                    return Begun(say(found.said, self.owner, model.card.id), None, found.grounding.record())
+                what = asked(model, tree, node.parent, node.content, found.passages)
             plan = planned(model, tree, what, params, summarize=self._summaries.by(model, stopped))
             virtual = tree.settings.virtual_window if plan.prompt_tokens is not None else None  # else nobody counts
             generation = model.stream(plan.messages, params, owner=self.owner, virtual_window=virtual,
                                       window=plan.record(), **what.options)  # fmt: skip
-            return Begun(generation, plan.record())
+            return Begun(generation, plan.record(), found.grounding.record() if found else None)
 
         def journal(text: str, reasoning: str) -> None:
             self._engine.chats.journal(self.owner, tree.id, node.id, text, reasoning)
@@ -271,6 +285,19 @@ class Chat:
             task = Task(begin, journal, lambda writing: self._finish(writing, back, typed), self._wanted)
             self.writing = Writing(node, task)
             return self.writing
+
+    def _grounded(
+        self, tree: Conversation, node: Node, model: Model, params: Params, choice: Choice, stopped: Callable[[], bool]
+    ) -> Prepared | None:
+        """What the answer is made from; one that goes on has the passages that it began with."""
+        if not tree.settings.collections and node.grounding is None:
+            return None
+        from engine.rag.chatting import again, prepared
+
+        if node.content:
+            return again(node.grounding)
+        return prepared(self._engine, self.owner, model, tree, node.parent, params, language=choice.language,
+                        stopped=stopped)  # fmt: skip
 
     def _step_or_back(self, change: Callable[[Conversation], Conversation], typed: Node | None) -> Patch:
         """The patch that takes the change back; where it cannot be stored there is no change, and a draft."""

@@ -40,7 +40,8 @@ class Node:
     """One message of the tree; `created` in seconds since 1970. What follows `reasoning` tells how an answer came.
 
     `stats` are LM Studio's keys, `window` the record of what a policy dropped, `tokens` the log-probability entries,
-    `form` what the answer had to be (engine.output), where that was no free text.
+    `form` what the answer had to be (engine.output), where that was no free text, `grounding` the record of the
+    passages that it was made from (engine.rag.grounding).
     """
 
     id: str
@@ -61,6 +62,7 @@ class Node:
     tokens: tuple[Mapping[str, Any], ...] = ()
     state: NodeState = "done"
     form: Mapping[str, Any] | None = None
+    grounding: Mapping[str, Any] | None = None
 
     def message(self) -> Message:
         """What a model reads: the files first, each fenced under its name, then what was typed."""
@@ -76,7 +78,11 @@ class Node:
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """What one conversation has of its own; `preset` is a name in the library, `template` a name or a Jinja text."""
+    """What one conversation has of its own; `preset` is a name in the library, `template` a name or a Jinja text.
+
+    One with `collections` (ids) is grounded in them: `grounding` is a mode of engine.rag, `retrieval` what differs from
+    their default search, and with `rewrite` a question is made to stand alone before it is looked for.
+    """
 
     system: str = ""
     preset: str | None = None
@@ -87,6 +93,13 @@ class ChatSettings:
     output_kind: Literal["text", "json_schema", "grammar"] = "text"
     output_source: str = ""
     token_view: bool = False
+    collections: tuple[str, ...] = ()
+    grounding: str = "documents_and_model"
+    retrieval: Mapping[str, Any] | None = None
+    rewrite: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "collections", tuple(self.collections))  # JSON has lists
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,13 @@ LOOK_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Begun:
-    """A generation that runs, and the record of what a window policy left out of its prompt."""
+    """A generation that runs, the record of what a window policy left out of its prompt, and that of the passages it is
+    made from.
+    """
 
     generation: Generation
     window: Mapping[str, Any] | None = None
+    grounding: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Writing:
     def node_id(self) -> str:
         """The message that is being written."""
         return self.node.id
+
+    @property
+    def grounding(self) -> Mapping[str, Any] | None:
+        """The record of the passages that it is made from, as soon as they are found."""
+        return self._begun.grounding if self._begun else self.node.grounding
 
     @property
     def view(self) -> Live:
@@ -125,6 +133,7 @@ class Writing:
             trace_id=result.trace_id,
             error=result.error.to_dict() if result.error else None,
             window=self._begun.window if self._begun else None,
+            grounding=self.grounding,
             tokens=(*self.node.tokens, *result.logprobs),
             state="interrupted" if result.outcome == "failed" else "done",
         )

@@ -139,14 +139,15 @@ class Answering:
         if prepared.passages is None:
             return say(prepared.said, self._owner, self.model.card.id)
         from engine.window import plan
-        from engine.window.retrieved import Joining, joined, placed, places
+        from engine.window.retrieved import Joining, placed, places, sent
 
         wanted = self._wanted
         messages = placed(self._messages, prepared.passages)
-        made = plan(Joining(self.model), messages, wanted.params, wanted.policy, retrieved=places(messages),
-                    virtual_window=wanted.virtual_window)  # fmt: skip
+        found = places(messages)
+        made = sent(plan(Joining(self.model), messages, wanted.params, wanted.policy, retrieved=found,
+                         virtual_window=wanted.virtual_window), found)  # fmt: skip
         virtual = wanted.virtual_window if made.prompt_tokens is not None else None
-        return self.model.stream(joined(made.messages), wanted.params, owner=self._owner, virtual_window=virtual,
+        return self.model.stream(made.messages, wanted.params, owner=self._owner, virtual_window=virtual,
                                  interactive=wanted.interactive, window=made.record())  # fmt: skip
 
 

@@ -138,7 +138,7 @@ class Grounding:
             "nearest": self.nearest,
             "seconds": dict(self.seconds),
             "tokens": self.tokens,
-            "retrieval": dict(self.retrieval),
+            "retrieval": {name: list(one) if isinstance(one, tuple) else one for name, one in self.retrieval.items()},
             "asked": self.asked,
             "empty": self.empty,
             "warnings": list(self.warnings),

@@ -11,6 +11,7 @@ from engine.conversation import WINDOW_MAX
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**12)]
+_Mode = Literal["documents_only", "documents_and_model", "retrieval_only", "whole_document", "summary"]
 Picture = Annotated[str, StringConstraints(pattern=r"^data:image/")]  # any other address would be fetched
 
 
@@ -70,11 +71,52 @@ class _File(_Record):
     data_url: Picture | None = None
 
 
+class _Passage(_Record):
+    number: Count
+    collection: StrictStr
+    file: StrictStr
+    chunk: StrictStr
+    chunk_number: Count
+    name: StrictStr
+    page: Count | None
+    heading: StrictStr | None
+    start: Count
+    end: Count
+    tokens: Count
+    found: StrictStr
+    text: StrictStr
+    fate: Literal["sent", "cut", "no_room"]
+    sent: Count
+    scores: dict[str, Number]
+    ranks: dict[str, Count]
+    warnings: list[StrictStr]
+
+
+class _Grounding(_Record):
+    mode: _Mode
+    wanted: _Mode
+    question: StrictStr
+    query: StrictStr
+    language: Literal["fr", "en"]
+    collections: list[StrictStr] = []
+    sources: list[_Passage] = []
+    left_out: list[_Passage] = []
+    rewritten: bool = False
+    rewriting_trace: StrictStr | None = None
+    below: Count = 0
+    nearest: Number | None = None
+    seconds: dict[str, Number] = {}
+    tokens: Count | None = None
+    retrieval: dict[str, Any] = {}
+    asked: bool = True
+
+
 class _Message(_Record):
     stats: _Statistics | None = None
     usage: _Used | None = None
     error: _Failure | None = None
     window: _Window | None = None
+    grounding: _Grounding | None = None
     tokens: list[_Token] = []
     attachments: list[_File] = []
 
@@ -82,6 +124,10 @@ class _Message(_Record):
 class _Settings(_Record):
     policy: Literal["stop", "rolling", "truncate_middle", "summarize"] = "stop"
     virtual_window: Annotated[int, Field(strict=True, ge=1, le=WINDOW_MAX)] | None = None
+    collections: list[StrictStr] = []
+    grounding: _Mode = "documents_and_model"
+    retrieval: dict[str, Any] | None = None
+    rewrite: bool = True
 
 
 class _Shown(BaseModel):

@@ -12,6 +12,7 @@ from engine.backends.base import Request
 from engine.params import Params
 from engine.types import Capability, Message, Rendered
 from engine.window.counting import Countable
+from engine.window.values import Plan
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ def joined(messages: Iterable[Message]) -> tuple[Message, ...]:
                 continue
         sent.append(message)
     return tuple(_plain(message) if isinstance(message, Retrieved) else message for message in sent)
+
+
+def sent(plan: Plan, found: frozenset[int]) -> Plan:
+    """The plan in terms of the messages without those passages, which are parts of a question now."""
+    if not found:
+        return plan
+
+    def place(index: int) -> int:
+        return index - sum(1 for other in found if other < index)
+
+    dropped = tuple(place(index) for index in plan.dropped if index not in found)
+    cut = {place(index): ends for index, ends in plan.cut.items() if index not in found}
+    return replace(plan, messages=joined(plan.messages), dropped=dropped, cut=cut)
 
 
 class Joining:

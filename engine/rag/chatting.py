@@ -1,0 +1,69 @@
+"""A conversation that is grounded in collections: what its next answer is to be made from. Knows no store of chats and
+no interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from engine.errors import BadInput
+from engine.params import Params
+from engine.rag.grounding import Grounding, Language
+from engine.rag.preparing import Prepared, Wanted, Watching, prepare
+from engine.rag.values import Retrieval
+
+if TYPE_CHECKING:
+    from engine.conversation import ChatSettings, Conversation
+    from engine.engine import Engine, Model
+
+
+def prepared(
+    engine: Engine, owner: str, model: Model, conversation: Conversation, leaf: str | None, params: Params, *,
+    language: str | None = None, stopped: Callable[[], bool] = lambda: False,
+) -> Prepared | None:  # fmt: skip
+    """What an answer to the question at `leaf` is made from; None where the conversation is grounded in nothing.
+
+    A raw prompt is sent as it stands, without passages. Raises what search and model raise.
+    """
+    settings = conversation.settings
+    path = conversation.path(leaf) if leaf is not None else ()
+    if not settings.collections or settings.mode == "raw" or not path or path[-1].role != "user":
+        return None
+    wanted = Wanted(
+        settings.collections, cast(Any, settings.grounding), retrieval_of(engine, owner, settings), settings.rewrite,
+        cast("Language | None", language), cast(Any, settings.policy), settings.virtual_window, params=params,
+    )  # fmt: skip
+    messages = conversation.messages(leaf)
+    return prepare(engine, owner, model, messages, wanted, question=path[-1].content or None, watch=Watching(stopped))
+
+
+def again(record: Mapping[str, Any] | None) -> Prepared | None:
+    """The same passages as before, for an answer that goes on; nothing is searched, and nothing said twice."""
+    if record is None:
+        return None
+    kept = Prepared.of(Grounding.of(record))
+    return replace(kept, said="")
+
+
+def retrieval_of(engine: Engine, owner: str, settings: ChatSettings) -> Retrieval | None:
+    """How the conversation's passages are looked for: the collection's default with what the settings change; None
+    where they change nothing. Raises BadInput for a field that there is not.
+    """
+    if not settings.retrieval:
+        return None
+    return retrieval(engine, owner, settings.collections[0], settings.retrieval)
+
+
+def retrieval(engine: Engine, owner: str, collection: str, changes: Mapping[str, Any]) -> Retrieval:
+    """The default of that collection (id) with these changes. Raises NotFound, BadInput for a field that there is
+    not.
+    """
+    from engine.rag.retrieval import default
+
+    unknown = [name for name in changes if name not in Retrieval.__dataclass_fields__]
+    if unknown:
+        raise BadInput(f"a search has no {unknown[0]}", reason="unknown_field", what="retrieval", field=unknown[0])
+    told: dict[str, Any] = {name: tuple(value) if name == "files" else value for name, value in changes.items()}
+    return replace(default(engine.collections.get(owner, collection).embedder), **told)
