@@ -64,6 +64,13 @@ def test_a_job_is_done_and_its_result_kept(queue: JobQueue, store: Store, settin
     assert not list((settings.home / "jobs").glob("*.json"))
 
 
+def test_a_secret_reaches_the_child_and_is_written_nowhere(queue: JobQueue, settings: Settings) -> None:
+    job = queue.submit("local", TASKS + "length", {"other": "seen"}, secrets={"key": "sk-hidden-1234"})
+    assert queue.wait(job.id, 60).result == len("sk-hidden-1234")
+    kept = [path for path in settings.home.rglob("*") if path.is_file() and b"sk-hidden" in path.read_bytes()]
+    assert kept == []
+
+
 def test_progress_and_the_time_left_are_told(queue: JobQueue) -> None:
     job = queue.submit("local", TASKS + "count", {"to": 1000, "pause": 0.2})
     until(lambda: (queue.get(job.id).done or 0) >= 5)

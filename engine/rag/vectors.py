@@ -29,17 +29,24 @@ T = TypeVar("T")
 FILE = "vectors.sqlite3"
 BUSY_S = 30.0
 AT_ONCE = 500  # keys of one question to SQLite
+FORGOTTEN = 20  # a twentieth at a time
 SHRUNK = 0.9  # of the bound, once it has been reached
 USED_EVERY_S = 86400  # the day of the last use is precise enough to forget by
 BATCH = 32  # passages that an embedder gets at once
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (
-    embedder TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, used INTEGER NOT NULL,
-    PRIMARY KEY (embedder, hash)
-) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, embedder TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, used INTEGER NOT NULL,
+    UNIQUE (embedder, hash)
+);
 CREATE INDEX IF NOT EXISTS vectors_used ON vectors (used);
-"""
+CREATE TABLE IF NOT EXISTS total (one INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO total VALUES (1, 0);
+CREATE TRIGGER IF NOT EXISTS comes AFTER INSERT ON vectors
+    BEGIN UPDATE total SET bytes = bytes + length(new.vector) * 5 / 4 + 150; END;
+CREATE TRIGGER IF NOT EXISTS goes AFTER DELETE ON vectors
+    BEGIN UPDATE total SET bytes = bytes - length(old.vector) * 5 / 4 - 150; END;
+"""  # a row takes so much of the file, its key in the index and what is left empty of a page included
 
 
 class VectorCache:
@@ -97,11 +104,10 @@ class VectorCache:
         return found
 
     def _write(self, file: sqlite3.Connection, rows: list[tuple[str, bytes, bytes, int]]) -> None:
-        file.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
-        if _size(file) <= self._limit:
-            return
-        while _size(file) > SHRUNK * self._limit and _forget(file):
-            pass
+        file.executemany("INSERT OR IGNORE INTO vectors (embedder, hash, vector, used) VALUES (?, ?, ?, ?)", rows)
+        if _size(file) > self._limit:
+            while _size(file) > SHRUNK * self._limit and _forget(file):
+                pass
 
     def _tried(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """What the work gives, in one transaction; `otherwise` when the file cannot be used now."""
@@ -123,6 +129,7 @@ class VectorCache:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = sqlite3.connect(self._path, timeout=BUSY_S, check_same_thread=False)
             try:
+                file.execute("PRAGMA page_size = 8192")  # five of 384 numbers; counts before the file is made only
                 # WAL shares memory between processes, which a network file system cannot
                 file.execute(f"PRAGMA journal_mode = {'DELETE' if network_file_system(self._path.parent) else 'WAL'}")
                 file.execute("PRAGMA synchronous = NORMAL")
@@ -176,14 +183,12 @@ def _hash(text: str) -> bytes:
 
 
 def _size(file: sqlite3.Connection) -> int:
-    """Bytes in use."""
-    pages, free, size = (
-        int(file.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * size
+    """Bytes of the file that rows take."""
+    return int(file.execute("SELECT bytes FROM total").fetchone()[0])
 
 
 def _forget(file: sqlite3.Connection) -> int:
     """How many of the longest unused rows have gone."""
-    oldest = "SELECT embedder, hash FROM vectors ORDER BY used LIMIT 1000"
-    return file.execute(f"DELETE FROM vectors WHERE (embedder, hash) IN ({oldest})").rowcount
+    some = 1 + int(file.execute("SELECT count(*) FROM vectors").fetchone()[0]) // FORGOTTEN
+    oldest = f"SELECT id FROM vectors ORDER BY used, id LIMIT {some}"
+    return file.execute(f"DELETE FROM vectors WHERE id IN ({oldest})").rowcount

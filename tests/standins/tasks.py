@@ -23,6 +23,12 @@ def count(to: int, pause: float = 0.0) -> Iterator[Progress]:
     return {"counted": to, "text": "é\n\u2028"}  # type: ignore[return-value]
 
 
+def length(key: str, other: str = "") -> Iterator[Progress]:
+    """How long a key is that only the child may know."""
+    yield Progress(1)
+    return len(key)  # type: ignore[return-value]
+
+
 def priority() -> Iterator[Progress]:
     """The niceness that the task runs at."""
     yield Progress(1)
