@@ -43,12 +43,13 @@ _OURS = frozenset({"n_predict", "return_progress", "cache_prompt", "timings_per_
 
 @dataclass
 class Told:
-    """One request told in chunks; the same verbs as `local.Pass`."""
+    """One request told in chunks; the same verbs as `local.Pass`. `name` is the model's in them, if not its id."""
 
     model: Model
     owner: str
     asked: dict[str, Any]
     chat: bool = True
+    name: str | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     blocks: list[bytes] = field(default_factory=list)
     _calls: int = 0
@@ -76,6 +77,12 @@ class Told:
         return Answer.of(self.blocks)
 
     def _begun(self) -> Generation:
+        messages, params, extra = self._said()
+        raw = None if self.chat else _prompt(self.asked["prompt"])
+        return self.model.stream(messages, params, owner=self.owner, raw=raw, extra=extra)
+
+    def _said(self) -> tuple[list[Message], Params, dict[str, Any]]:
+        """Messages, parameters and the other fields of the body."""
         names = {param.openai or param.name: param.name for param in PARAMS} | {
             param.name: param.name for param in PARAMS
         }
@@ -84,10 +91,8 @@ class Told:
         if values.get("seed") == -1:
             del values["seed"]
         params = Params({**values, "max_tokens": wanted_tokens(self.asked)})
-        if self.chat:
-            messages = [_message(message) for message in self.asked["messages"]]
-            return self.model.stream(messages, params, owner=self.owner, extra=extra)
-        return self.model.stream([], params, owner=self.owner, raw=_prompt(self.asked["prompt"]), extra=extra)
+        messages = [_message(message) for message in self.asked["messages"]] if self.chat else []
+        return messages, params, extra
 
     def _told(self, event: Event) -> list[bytes]:
         if isinstance(event, TextDelta):
@@ -118,7 +123,8 @@ class Told:
 
     def _event(self, body: dict[str, Any]) -> bytes:
         kind = "chat.completion.chunk" if self.chat else "text_completion"
-        frame = {"created": int(time.time()), "id": f"chatcmpl-{self.id}", "model": self.model.card.id, "object": kind}
+        model = self.name or self.model.card.id
+        frame = {"created": int(time.time()), "id": f"chatcmpl-{self.id}", "model": model, "object": kind}
         block = b"data: " + json.dumps({**body, **frame}, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
         self.blocks.append(block)
         return block

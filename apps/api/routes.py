@@ -16,9 +16,10 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apps import host
-from apps.api import errors
+from apps.api import errors, grounded
 from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
 from apps.api.errors import ApiError
+from apps.api.grounded import FromDocuments
 from apps.api.local import PING, Pass
 from apps.api.remote import Told
 from engine.catalog import ModelCard
@@ -26,6 +27,7 @@ from engine.engine import Engine, Model
 from engine.errors import AccessDenied, EngineError, NotSupported
 from engine.output import check_body
 from engine.person import Person
+from engine.rag.collections import Collection
 from engine.runtime.supervisor import LocalRuntime
 
 GETS = frozenset({"props", "slots", "health"})
@@ -64,16 +66,25 @@ class Call:
         """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
         return await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
 
+    async def collection(self, name: str) -> Collection:
+        """The collection behind `rag/<name>` that this person may read."""
+        return await to_thread.run_sync(grounded.collection_of, self.engine, self.person.id, name)
+
 
 async def models(call: Call) -> ASGIApp:
     """The list of models."""
     cards = await to_thread.run_sync(call.engine.models)
-    return JSONResponse({"object": "list", "data": [_listed(card) for card in cards]})
+    collections = await to_thread.run_sync(call.engine.collections.list, call.person.id)
+    rows = [*map(_listed, cards), *map(grounded.listed, collections)]
+    return JSONResponse({"object": "list", "data": rows})
 
 
 async def model(call: Call) -> ASGIApp:
     """One model, by its id or an alias."""
-    found = await call.model(call.request.path_params["model"])
+    name = call.request.path_params["model"]
+    if name.startswith(grounded.PREFIX):
+        return JSONResponse(grounded.listed(await call.collection(name)))
+    found = await call.model(name)
     return JSONResponse(_listed(found.card))
 
 
@@ -85,6 +96,10 @@ def _listed(card: ModelCard) -> dict[str, Any]:
 async def chat(call: Call) -> ASGIApp:
     """An answer to a conversation."""
     body = checked(ChatBody, await call.json())
+    name = body.get("model") or ""
+    if name.startswith(grounded.PREFIX):
+        collection, model = await call.collection(name), await call.model(grounded.asked(body).model)
+        return Answering(FromDocuments.of(call.engine, call.person.id, model, collection, body))
     return await _asked(call, body, "/v1/chat/completions")
 
 
