@@ -96,7 +96,7 @@ class FromDocuments(Told):
         self._answering = Answering(self.engine, self.owner, self.model, messages, wanted)
         return self._answering
 
-    def _told(self, event: Event | Grounded | Reading) -> list[bytes]:  # type: ignore[override]
+    def _told(self, event: Event | Grounded | Reading) -> list[bytes]:
         if isinstance(event, Grounded):
             record = event.grounding.record()
             citations = record.pop("sources")
