@@ -17,7 +17,8 @@ from engine.engine import Engine
 from engine.runtime.load import LoadParams
 from engine.runtime.supervisor import LocalRuntime, Supervisor
 from engine.settings import Settings
-from tests.sharing import cost_of, scheduler
+from tests.sharing import cost_of, scheduler, step_back
+from tests.standins.app_server import AppServer, app_server
 from tests.standins.llama_server import BareServer, bare_server, bundled_gguf
 from tests.standins.openai_server import OpenAIStandIn, openai_standin
 
@@ -32,6 +33,12 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.hookimpl(optionalhook=True)  # runs without xdist too
+def pytest_xdist_setupnodes() -> None:
+    """No worker goes before the application that the other one tests."""
+    step_back()
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """Files that share a started application go to one worker."""
     return scheduler(config, log)
@@ -89,6 +96,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     opened = Engine(small_settings(tmp_path_factory.mktemp("engine")), serve=True)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def room() -> Iterator[AppServer]:
+    """The application in class mode with the echo, on loopback, and Gradio open."""
+    with app_server("--class", "--host", "127.0.0.1") as server:
+        assert server.gradio(headers={"Cookie": server.join(server.codes()["student"], "first")}).status == 200
+        yield server
 
 
 @pytest.fixture

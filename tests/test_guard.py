@@ -56,13 +56,6 @@ WEBSOCKETS = ["/_stcore/stream", "/gradio/fr/gradio_api/queue/join", "/join", "/
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[AppServer]:
-    """The real application in class mode, on loopback."""
-    with app_server("--class", "--host", "127.0.0.1") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def alone() -> Iterator[AppServer]:
     """The real application as one person has it on their own machine."""
     with app_server() as server:

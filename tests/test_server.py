@@ -86,11 +86,6 @@ def ends(server: AppServer, how: signal.Signals) -> None:
     assert "Traceback" not in server.output
 
 
-def test_ctrl_c_leaves_nothing_behind() -> None:
-    with app_server() as server:
-        ends(server, signal.SIGINT)
-
-
 @pytest.mark.model
 def test_its_end_ends_the_model_too() -> None:
     small = {"ATELIER_MODEL": "smollm2-135m-instruct", "ATELIER_SLOTS": "1", "ATELIER_WINDOW": "256"}
@@ -207,7 +202,7 @@ def test_shown_addresses_are_those_that_work() -> None:
 # --- under a path ---------------------------------------------------------------------------------------------------
 
 
-def test_under_a_path_every_door_is_there_with_it_or_without() -> None:
+def test_under_a_path_every_door_is_there_with_it_or_without_and_ctrl_c_leaves_nothing_behind() -> None:
     with app_server("--root-path", "/atelier") as server:
         for base in ("", "/atelier"):
             assert server.ask("GET", f"{base}/", headers={"Accept": "text/html"}).status == 200
@@ -217,3 +212,4 @@ def test_under_a_path_every_door_is_there_with_it_or_without() -> None:
         assert server.gradio().status == 200
         assert server.ask("GET", "/atelier/gradio/en/config").json["root"].endswith("/atelier/gradio/en")
         assert server.ask("GET", "/atelier/gradio").headers["location"].startswith("/atelier/gradio/")
+        ends(server, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The real application with the real model, once for all pages; another one in class mode, over the echo."""
+"""The real application with the real model, once for all pages."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ def app() -> Iterator[AppServer]:
     """The application with the real model, loaded, and Gradio open."""
     with app_server(environment=SIZE | MODEL) as server:
         answered(server)
-        yield server
-
-
-@pytest.fixture(scope="session")
-def room() -> Iterator[AppServer]:
-    """The application in class mode, on loopback, and Gradio open."""
-    with app_server("--class", "--host", "127.0.0.1") as server:
-        assert server.gradio(headers={"Cookie": server.join(server.codes()["student"], "first")}).status == 200
         yield server
 
 

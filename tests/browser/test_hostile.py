@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.tabs import StreamlitTab
-from tests.standins.app_server import AppServer, app_server, wait_for
+from tests.standins.app_server import AppServer, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # many views, on machines that are shared
 
@@ -28,20 +28,14 @@ RISKS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[AppServer]:
-    with app_server() as app:
-        yield app
-
-
 @pytest.fixture
-def tab(chromium: Any, server: AppServer) -> Iterator[StreamlitTab]:
+def tab(chromium: Any, app: AppServer) -> Iterator[StreamlitTab]:
     """A tab where, whatever was shown, nothing ran, nothing was asked of another host and nothing complained."""
-    opened = StreamlitTab(chromium, server.address)
+    opened = StreamlitTab(chromium, app.address)
     yield opened
     harmless(opened)
     opened.close()
-    assert opened.hosts <= {f"127.0.0.1:{server.port}"}
+    assert opened.hosts <= {f"127.0.0.1:{app.port}"}
     assert opened.complaints == []
 
 
