@@ -3,7 +3,6 @@
 Annotations are real here, not postponed: Gradio makes each endpoint's schema from them.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -14,13 +13,12 @@ from apps.gradio_kit import Ui, guard
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.grid import Sweep
 from engine.comptine.running import CellRun, Strip
+from engine.comptine.strictly import StrictRun, followed, run_of
 from engine.engine import Model
-from engine.errors import BadInput, EngineError, JobFailed, error_from
-from engine.jobs import OPEN, Job
+from engine.errors import BadInput, EngineError, error_from
 from engine.person import Person
 
 NAMES = {"comptine_tokens": "tokens", "comptine_run": "run", "comptine_sweep": "sweep"}
-LOOK_S = 0.3
 
 
 def add(ui: Ui) -> None:
@@ -66,17 +64,18 @@ class ComptineEndpoints:
         seed: int = 0,
         model: str = "",
         options: dict[str, Any] | None = None,
+        strict: bool = False,
         request: gr.Request | None = None,
     ) -> tuple[str, dict[str, Any]]:  # one update of the stream: text so far and its strip, then the whole result
         try:
             cell = _cell(verses, first, last, variant, seed, model, options)
-            run = CellRun(self._model(cell, request), cell, owner=self._person(request).id)
-            yield from _followed(run)
+            person, known = self._person(request), self._model(cell, request)
+            yield from _followed(run_of(self._ui.engine, known, cell, person, strict=strict))
         except EngineError as error:
             raise guard(self._ui, error) from error
 
     def sweep(
-        self, sweep: dict[str, Any], model: str = "", request: gr.Request | None = None
+        self, sweep: dict[str, Any], model: str = "", strict: bool = False, request: gr.Request | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:  # one update of the stream: how far it is, then cells and summary
         from engine.comptine.summary import summary
         from engine.comptine.sweep import submit
@@ -84,8 +83,8 @@ class ComptineEndpoints:
         try:
             person = self._person(request)
             asked = Sweep.of({"models": [model or None], **sweep})
-            job, file = submit(self._ui.engine, person.id, asked, role=person.role)
-            for told in self._ended(job, person):
+            job, file = submit(self._ui.engine, person.id, asked, role=person.role, strict=strict)
+            for told in followed(self._ui.engine, job):
                 yield {"done": told.done, "total": told.total, "eta": told.eta, "state": told.state}, {}
             kept = file.read().results
             results = [kept[cell.key] for cell in asked.cells() if cell.key in kept]
@@ -93,19 +92,6 @@ class ComptineEndpoints:
             yield {"done": len(results), "total": len(asked.cells()), "eta": 0.0, "state": "done"}, told_all
         except EngineError as error:
             raise guard(self._ui, error) from error
-
-    def _ended(self, job: Job, person: Person) -> Iterator[Job]:
-        """The job as it goes, until its end; whoever goes away cancels it. Raises what it failed with."""
-        jobs = self._ui.engine.jobs
-        try:
-            while job.state in OPEN:
-                yield job
-                time.sleep(LOOK_S)
-                job = jobs.get(job.id, person.id)
-        finally:
-            jobs.cancel(job.id, person.id)
-        if job.state != "done":
-            raise error_from(job.error) if job.error else JobFailed("cancelled", job=job.id, reason="cancelled")
 
     def _model(self, cell: Cell, request: gr.Request | None) -> Model:
         return self._ui.model(cell.model, self._person(request))
@@ -124,7 +110,7 @@ def _cell(
     return Cell.from_dict({**(options or {}), **named})
 
 
-def _followed(run: CellRun) -> Iterator[tuple[str, dict[str, Any]]]:
+def _followed(run: CellRun | StrictRun) -> Iterator[tuple[str, dict[str, Any]]]:
     """The growing answer with its strip, then the answer with every metric. Raises what ended it before a word."""
     text, marks = "", list[dict[str, Any]]()
     try:

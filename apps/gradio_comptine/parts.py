@@ -18,9 +18,13 @@ STEPS = ("rhyme", "question", "run", "sweep")
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A result in a page's state; Gradio hashes what lies there, and a result may hold JSON, which has no hash."""
+    """A result in a page's state; Gradio hashes what lies there, and a result may hold JSON, which has no hash.
+
+    `record` is the run file that a strict run has written itself.
+    """
 
     result: CellResult
+    record: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

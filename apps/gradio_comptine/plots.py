@@ -83,7 +83,10 @@ def effective_html(results: Results, ui: Ui) -> str:
                 said.append(f"<div>{_esc(t(f'comptine_sweep.{name}', **values))}</div>")
         shown = "".join(said) or f"<div>{_esc(t('comptine_sweep.no_effective'))}</div>"
         items.append(f"<p><em>{_esc(label)}</em></p>{shown}" if label else shown)
-    return f"<h3>{_esc(t('comptine_sweep.effective'))}</h3>{''.join(items)}"
+    notions = "".join(f"<p><em>{_esc(t(f'glossary.{name}.name'))}</em>. {_esc(t(f'glossary.{name}.text'))}</p>"
+                      for name in ("effective_context", "interval"))  # fmt: skip
+    folded = f"<details><summary>{_esc(t('glossary.title'))}</summary>{notions}</details>"
+    return f"<h3>{_esc(t('comptine_sweep.effective'))}</h3>{''.join(items)}{folded}"
 
 
 def _reach(found: dict[str, Any], name: str, words: Words) -> str:

@@ -22,9 +22,10 @@ from apps.ui.comptine_cell import from_address, values_of
 from apps.ui.verses import strip_data
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.running import CellRun, Strip
+from engine.comptine.strictly import StrictRun, run_of
 from engine.errors import EngineError, error_from
 
-Runs = dict[tuple[str, str], CellRun]
+Runs = dict[tuple[str, str], CellRun | StrictRun]
 DRAW_EVERY_S = 0.12
 ALIVE_S = 1.0
 
@@ -77,14 +78,15 @@ class Running:
             yield {parts.progress: ""}
             return
         cell, _ = values[parts.wanted]
-        run: CellRun | None = None
+        run: CellRun | StrictRun | None = None
         try:
-            model = self.ui.model(cell.model, self.ui.person(request))
-            strict = bool(values[parts.boxes["strict"]])
-            run = self._runs[page] = CellRun(model, cell, owner=page[0], strict=strict)
+            person, strict = self.ui.person(request), bool(values[parts.boxes["strict"]])
+            model = self.ui.model(cell.model, person)
+            run = self._runs[page] = run_of(self.ui.engine, model, cell, person, strict=strict)
             yield from self._updates(cell, run)
             assert run.result is not None
-            yield {parts.progress: "", parts.result: Held(run.result)}
+            record = run.record if isinstance(run, StrictRun) else None
+            yield {parts.progress: "", parts.result: Held(run.result, record)}
         except EngineError as error:
             yield {parts.progress: "", parts.alert: kit.error_html(error, self.ui)}
         finally:
@@ -134,7 +136,7 @@ class Running:
             parts.examples: "", parts.under: gr.Column(visible=False), parts.result: None, parts.wanted: (cell, name),
         }  # fmt: skip
 
-    def _updates(self, cell: Cell, run: CellRun) -> Iterator[Update]:
+    def _updates(self, cell: Cell, run: CellRun | StrictRun) -> Iterator[Update]:
         """The answer and its strip, not more often than a page can draw; what is waited for before."""
         drawn, said = 0.0, ""
         for step in run:

@@ -123,6 +123,8 @@ def _form(ui: Ui) -> dict[str, Any]:
             boxes["policy"] = gr.Dropdown(named("comptine.policies", OVERFLOW_POLICIES), value=OVERFLOW_POLICIES[0],
                                           min_width=200, label=t("comptine.policy"),
                                           elem_id="sweep-policy")  # fmt: skip
+            boxes["strict"] = gr.Checkbox(False, label=t("comptine.strict"), info=t("comptine_sweep.strict_help"),
+                                          elem_id="sweep-strict")  # fmt: skip
     return boxes
 
 

@@ -50,7 +50,8 @@ class Sweeping:
             return self._looked(values, person)
         try:
             asked = sweep_of(self.parts.boxes, values, values[self.bar.model])
-            _, file = submit(self.ui.engine, person.id, asked, role=person.role)
+            strict = bool(values[self.parts.boxes["strict"]])
+            _, file = submit(self.ui.engine, person.id, asked, role=person.role, strict=strict)
         except EngineError as error:
             return {self.parts.progress: self._wrong(error)}
         return self._looked(values, person, file.path.name)
@@ -61,7 +62,8 @@ class Sweeping:
         try:
             if self._job(person) is None:
                 file = file_named(self.ui.engine.settings.home, person.id, values[self.parts.choose] or "")
-                submit(self.ui.engine, person.id, file.read().sweep, file, role=person.role)
+                saved = file.read()
+                submit(self.ui.engine, person.id, saved.sweep, file, role=person.role, strict=saved.strict)
         except EngineError as error:
             return {self.parts.progress: kit.error_html(error, self.ui)}
         return self._looked(values, person)

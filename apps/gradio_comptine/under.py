@@ -121,14 +121,11 @@ class Looks:
 
     def save(self, values: Values, request: gr.Request) -> str:
         """The run file, for the browser to save."""
-        from engine.comptine.runfile import record
-
         result = self._result(values)
         if result is None:
             return ""
         try:
-            told = record(self.ui.engine, self._model(result, request), result,
-                          strict=bool(values[self.parts.boxes["strict"]]))  # fmt: skip
+            told = self._record(values, request)
         except EngineError as error:
             gr.Warning(present.error_text(error, self.ui.words).sentence)
             return ""
@@ -137,18 +134,14 @@ class Looks:
 
     def card(self, values: Values, request: gr.Request) -> str:
         """What makes the run repeatable: model file, quantization, runtime, window, parameters, hashes."""
-        from engine.comptine.runfile import card
+        from engine.comptine.runfile import run_card
 
-        result = self._result(values)
-        if result is None:
+        if self._result(values) is None:
             return ""
         try:
-            model = self._model(result, request)
-            told = card(self.ui.engine, model)
-            told |= {"params": dict(prepare(model, result.cell).params()), "seed": result.cell.seed}
+            return json.dumps(run_card(self._record(values, request)), indent=1, ensure_ascii=False)
         except EngineError as error:
             return present.error_text(error, self.ui.words).sentence
-        return json.dumps(told | {"prompt_sha256": result.prompt_sha256}, indent=1, ensure_ascii=False)
 
     def to_chat(self, values: Values, request: gr.Request) -> str:
         """The run as a conversation of that person: its id, where the page goes next."""
@@ -159,6 +152,13 @@ class Looks:
             return ""
         made = self.ui.engine.chats.adopt(self.ui.person(request).id, conversation_of(result))
         return made.id
+
+    def _record(self, values: Values, request: gr.Request) -> Mapping[str, Any]:
+        """The run file of the last run. Raises EngineError."""
+        from engine.comptine.runfile import record
+
+        held: Held = values[self.parts.result]
+        return held.record or record(self.ui.engine, self._model(held.result, request), held.result)
 
     def _prompt(self, shown: TracePanel) -> str:
         if shown.prompt is None:

@@ -12,6 +12,7 @@ from apps.streamlit_comptine.running import Running
 from apps.streamlit_kit import Kept, Ui, browser_watch, show_error
 from apps.ui.comptine_cell import ADDRESS, cell_of, from_address, to_address, values_of
 from engine.comptine.cell import Cell, CellResult
+from engine.comptine.strictly import run_of
 from engine.engine import Model
 from engine.errors import EngineError
 
@@ -105,7 +106,8 @@ class Desk(Kept):
     def _start(self) -> None:
         ui, cell = Ui(self.ui.section, self.ui.lang), self.cell
         cell.prompt()  # a cell that asks nothing is refused before anything runs
-        run = Running(ui.open(ui.card.id), cell, ui.person.id, strict=bool(self.get("strict")), wanted=browser_watch())
+        asked = run_of(ui.engine, ui.open(ui.card.id), cell, ui.person, strict=bool(self.values.get("strict")))
+        run = Running(asked, browser_watch())
         for name in ("ends", "replayed", "drawer", "panel"):
             self.set(name, None)
         self.set("running", run)

@@ -20,6 +20,7 @@ Results = Sequence[CellResult]
 LIVE = ("heat_map", "accuracy")
 TABLE = "table"
 COLUMNS = ("verses", "prompt_tokens", "n", "strict", "normalized", "obedience")
+RIBBONS = ("accuracy", "survival")  # what shows intervals
 
 
 def live(desk: Desk, results: Results) -> None:
@@ -46,7 +47,8 @@ def plots(desk: Desk, results: Results, name: str) -> None:
         if view == TABLE:
             _table(desk, results)
         else:
-            st.caption(t(f"comptine_sweep.{view}_help"))
+            about = t("glossary.interval.text") if view in RIBBONS else None
+            st.caption(t(f"comptine_sweep.{view}_help"), help=about)
             _chart(desk, results, view, "chosen")
         _files(desk, results, view, name)
         _effective(desk, results)
@@ -92,6 +94,7 @@ def _table(desk: Desk, results: Results) -> None:
     words, say = desk.ui.words, comptine.chart_words(desk.ui.words)
     names = (*(name for name in data.varying(results) if name not in COLUMNS), *COLUMNS)
     rows = summary(results)["rows"]
+    st.caption(desk.ui.t("glossary.interval.name"), help=desk.ui.t("glossary.interval.text"))
     table((say.get(name, name) for name in names), ([_value(row[name], words, say) for name in names] for row in rows))
 
 
@@ -106,7 +109,7 @@ def _value(value: Any, words: Words, say: Mapping[str, str]) -> str:
 def _effective(desk: Desk, results: Results) -> None:
     """By both definitions, with the sure lower bound, for each curve."""
     t, words = desk.ui.t, desk.ui.words
-    st.markdown(f"**{t('comptine_sweep.effective')}**")
+    st.markdown(f"**{t('comptine_sweep.effective')}**", help=t("glossary.effective_context.text"))
     for label, told in zip(labels(results, words), summary(results)["effective"], strict=True):
         known = {name: told[name] for name in ("relative", "absolute") if told[name]}
         lines = [

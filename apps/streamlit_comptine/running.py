@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from engine.comptine.cell import Cell, CellResult
+from engine.comptine.cell import CellResult
 from engine.comptine.running import CellRun, Strip
-from engine.engine import Model
+from engine.comptine.strictly import StrictRun
 from engine.errors import EngineError
 from engine.types import Event
 
@@ -20,8 +21,8 @@ class Running:
     says whether anybody still looks.
     """
 
-    def __init__(self, model: Model, cell: Cell, owner: str, *, strict: bool, wanted: Callable[[], bool]) -> None:
-        self.cell, self.model, self.strict = cell, model, strict
+    def __init__(self, run: CellRun | StrictRun, wanted: Callable[[], bool]) -> None:
+        self.cell, self.model = run.cell, run.model
         self.strip: Strip | None = None
         self.waiting: Event | None = None
         self.result: CellResult | None = None
@@ -29,7 +30,7 @@ class Running:
         self.started = time.monotonic()
         self.stopping = False
         self._wanted = wanted
-        self._run = CellRun(model, cell, owner=owner, strict=strict)
+        self._run = run
         self._thread = threading.Thread(target=self._follow, name="comptine-run", daemon=True)
         self._thread.start()
 
@@ -37,6 +38,11 @@ class Running:
     def done(self) -> bool:
         """Whether it has come to its end."""
         return not self._thread.is_alive()
+
+    @property
+    def record(self) -> Mapping[str, Any] | None:
+        """The run file that a strict run has written itself, with the card of its own worker."""
+        return self._run.record if isinstance(self._run, StrictRun) else None
 
     def stop(self) -> None:
         """End it; what was said so far is kept."""

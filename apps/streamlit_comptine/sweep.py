@@ -28,7 +28,7 @@ LISTED = 30
 MAX_SEEDS = 100
 # a minute or two with the bundled model
 START = {"verses": "5, 10, 20", "ranges": "1-5", "variants": ["names"], "shots": [0], "places": ["after"], "seeds": 3,
-         "windows": "", "models": []}  # fmt: skip
+         "windows": "", "models": [], "strict": False}  # fmt: skip
 
 
 def sweep_step(desk: Desk) -> None:
@@ -91,6 +91,8 @@ def _form(desk: Desk) -> None:
         _several(desk, st, "places", PLACES, values, lambda name: t(f"comptine.places.{name}"))
         cards = {card.id: card.name for card in desk.ui.engine.models() if not card.problem}
         _several(desk, st, "models", tuple(cards), values, lambda name: cards.get(name, name))
+        st.toggle(t("comptine.strict"), key=desk.bound("grid.strict", values["strict"]), on_change=_changed,
+                  args=(desk, "strict"), help=t("comptine_sweep.strict_help"))  # fmt: skip
     asked = _asked(desk)
     if asked is not None:
         st.caption(desk.ui.words.n("comptine_sweep.cells", len(_cells(asked))))
@@ -152,7 +154,8 @@ def _start(desk: Desk) -> None:
     def act() -> None:
         if open_job(desk) is None:
             ui = Ui(desk.ui.section, desk.ui.lang)
-            _, file = submit(ui.engine, ui.person.id, sweep_of(desk), role=ui.person.role)
+            strict = bool(desk.get("grid", {}).get("strict"))
+            _, file = submit(ui.engine, ui.person.id, sweep_of(desk), role=ui.person.role, strict=strict)
             desk.set("sweep_file", file.path.name)
 
     desk.attempt(act)
@@ -162,7 +165,8 @@ def _resume(desk: Desk, file: SweepFile) -> None:
     def act() -> None:
         if open_job(desk) is None:
             ui = Ui(desk.ui.section, desk.ui.lang)
-            submit(ui.engine, ui.person.id, file.read().sweep, file, role=ui.person.role)
+            saved = file.read()
+            submit(ui.engine, ui.person.id, saved.sweep, file, role=ui.person.role, strict=saved.strict)
 
     desk.attempt(act)
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from apps.streamlit_components import verse_strip
 from apps.streamlit_comptine.desk import Desk
+from apps.streamlit_comptine.replay import replay
 from apps.streamlit_comptine.running import Running
 from apps.streamlit_comptine.under import under
 from apps.streamlit_kit import guard, plain, show_error, table
@@ -27,11 +28,11 @@ def run_step(desk: Desk) -> None:
         st.button(desk.ui.t("comptine.run"), icon=":material/play_arrow:", type="primary", on_click=desk.start,
                   key=desk.key("start"))  # fmt: skip
     desk.show_failure()
-    if run is None:
-        return
-    st.fragment(_look, run_every=LOOK_EVERY_S if desk.busy else None)(desk, run)
-    if not desk.busy:
-        _ended(desk, run)
+    if run is not None:
+        st.fragment(_look, run_every=LOOK_EVERY_S if desk.busy else None)(desk, run)
+        if not desk.busy:
+            _ended(desk, run)
+    replay(desk)
 
 
 def told(desk: Desk) -> str:
@@ -47,7 +48,8 @@ def _settings(desk: Desk) -> None:
         st.slider(t("comptine.temperature"), 0.0, 2.0, step=0.1, help=t("comptine.temperature_help"),
                   key=desk.bound("temperature", float(desk.values["temperature"])), on_change=desk.changed,
                   args=("temperature",))  # fmt: skip
-        st.toggle(t("comptine.strict"), key=desk.key("strict"), help=t("comptine.strict_help"))
+        st.toggle(t("comptine.strict"), key=desk.bound("strict", bool(desk.values.get("strict"))),
+                  on_change=desk.changed, args=("strict",), help=t("comptine.strict_help"))  # fmt: skip
 
 
 def _look(desk: Desk, run: Running) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import streamlit as st
 
-from apps import host
 from apps.streamlit_chat.pane import Pane
 from apps.streamlit_comptine.desk import Desk
 from apps.streamlit_comptine.running import Running
@@ -17,9 +18,8 @@ from engine.comptine.cell import Cell, CellResult
 from engine.comptine.chart_data import to_csv
 from engine.comptine.charts import surprise
 from engine.comptine.perplexity import Perplexity, perplexity
-from engine.comptine.runfile import card, record, replay
+from engine.comptine.runfile import record, run_card
 from engine.comptine.talk import conversation_of
-from engine.errors import BadFile
 from engine.types import Outcome
 
 CHAT = "pages/chat.py"
@@ -37,9 +37,8 @@ def under(desk: Desk, run: Running, result: CellResult) -> None:
             st.button(t(f"comptine.{name}"), icon=icon, type="tertiary", key=desk.key(f"under.{name}"),
                       on_click=desk.set, args=("drawer", "prompt" if name == "trace" else "code"),
                       disabled=result.trace_id is None)  # fmt: skip
-        engine = ui.engine
         st.download_button(
-            t("comptine.save"), lambda: _json(record(engine, run.model, result, strict=run.strict)),
+            t("comptine.save"), lambda: _json(_record(desk, run, result)),
             f"comptine-{result.cell.key}.json", "application/json", icon=":material/download:", type="tertiary",
             help=t("comptine.save_help"), on_click="ignore", key=desk.key("save"),
         )  # fmt: skip
@@ -49,7 +48,15 @@ def under(desk: Desk, run: Running, result: CellResult) -> None:
         ):  # fmt: skip
             _to_chat(desk, result)
     _surprise(desk, result.cell)
-    _card(desk, run)
+    _card(desk, run, result)
+
+
+def _record(desk: Desk, run: Running, result: CellResult) -> Mapping[str, Any]:
+    """The run file of the run in sight; made once, since it asks the model's server."""
+    if run.record is not None:
+        return run.record
+    made: Mapping[str, Any] = desk.kept("record", run, lambda: record(desk.ui.engine, run.model, result))
+    return made
 
 
 def _json(value: object) -> str:
@@ -64,44 +71,13 @@ def _to_chat(desk: Desk, result: CellResult) -> None:
     st.switch_page(CHAT)
 
 
-def _card(desk: Desk, run: Running) -> None:
-    """What makes the run repeatable, and a run file to repeat."""
+def _card(desk: Desk, run: Running, result: CellResult) -> None:
+    """What makes the run repeatable."""
     ui, t = desk.ui, desk.ui.t
     with st.expander(t("comptine.card"), on_change="rerun", key=desk.key("card")) as box:
         if box.open:
             with guard(ui):
-                st.code(_json(desk.kept("known_card", run.model.card.id, lambda: card(ui.engine, run.model))),
-                        language="json", wrap_lines=True)  # fmt: skip
-    if not host.options().guarded or ui.person.role == "teacher":  # it loads the model once more
-        with st.expander(t("comptine.replay"), on_change="rerun", key=desk.key("replay")) as box:
-            if box.open:
-                with guard(ui):
-                    _replay(desk)
-
-
-def _replay(desk: Desk) -> None:
-    t = desk.ui.t
-    st.caption(t("comptine.replay_help"))
-    file = st.file_uploader(t("comptine.save"), "json", key=desk.key("replay_file"), max_upload_size=5)
-    if file is None:
-        return
-    if st.button(t("comptine.replay"), icon=":material/replay:", key=desk.key("replay_go")):
-        with st.spinner(t("comptine.busy"), show_time=True):
-            desk.set("replayed", (file.file_id, replay(_read(file.getvalue()))))
-    known, found = desk.get("replayed", (None, None))
-    if found is not None and known == file.file_id:
-        st.markdown(f"**{t('comptine.replay_same' if found.same else 'comptine.replay_other')}**")
-        changed = t("comptine.replay_changed", names=", ".join(found.differences))
-        st.caption(changed if found.differences else t("comptine.replay_unchanged"))
-        st.text(found.result.answer)
-
-
-def _read(data: bytes) -> dict[str, object]:
-    try:
-        found: dict[str, object] = json.loads(data)
-    except ValueError as error:
-        raise BadFile("the run file is not JSON", path="", reason="json") from error
-    return found
+                st.code(_json(run_card(_record(desk, run, result))), language="json", wrap_lines=True)
 
 
 def _surprise(desk: Desk, cell: Cell) -> None:

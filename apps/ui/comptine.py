@@ -158,6 +158,7 @@ def chart_words(words: Words) -> Mapping[str, str]:
     found |= {f"{key}": words.t(f"comptine.policies.{key}") for key in _keys(words, "comptine.policies.")}
     found |= {f"{key}": words.t(f"comptine.places.{key}") for key in _keys(words, "comptine.places.")}
     found |= {f"{key}": words.t(f"comptine.variants.{key}") for key in _keys(words, "comptine.variants.")}
+    found |= {"decimal": words.number(0.5, 1)[1], "thousands": words.number(1000)[1]}
     return found | {state: words.t(f"comptine.state.{state}") for state in STATES}
 
 

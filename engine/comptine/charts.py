@@ -1,12 +1,13 @@
 """Altair charts of a sweep as pure functions of its results, and their files. Every word comes from the caller.
 
 `words` maps keys (names of columns, metrics, states and factors) to what is read; a missing one is shown as its key.
+`decimal` and `thousands` in it are the signs of numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import partial, wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,29 @@ STATE_SIGNS: Mapping[str, str] = {
     "invented": "!", "duplicate": "2",
 }  # fmt: skip
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+MEASURED = {"value", "low", "high", "exact", "seconds", "ratio", "name_nats", "nats_per_token"}
 UNFIT_SIGNS: Mapping[str, str] = {"budget": "╱", "refused": "×", "failed": "?", "stopped": "?"}
 
 
+def _in_words(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """The chart with its numbers written as `words` say: `decimal` and `thousands`, where they are there."""
+
+    @wraps(draw)
+    def drawn(results: Any, words: Words = NO_WORDS, **options: Any) -> Any:
+        import altair as alt
+
+        made = draw(results, words, **options)
+        if "decimal" not in words:
+            return made
+        signs = alt.NumberLocale(
+            decimal=words["decimal"], thousands=words["thousands"], grouping=[3], currency=["", ""]
+        )
+        return made.configure(locale=alt.Locale(number=signs))
+
+    return drawn
+
+
+@_in_words
 def heat_map(results: Iterable[CellResult], words: Words = NO_WORDS, *, depth: bool = False) -> alt.TopLevelMixin:
     """Verse (or depth in per cent) by number of verses: share of prompts that gave the verse exactly; cells that were
     not run are grey with a sign.
@@ -62,6 +83,7 @@ def heat_map(results: Iterable[CellResult], words: Words = NO_WORDS, *, depth: b
     return alt.layer(grey, cells, base.mark_text(color="#333333").encode(text="sign:N"))
 
 
+@_in_words
 def accuracy(
     results: Iterable[CellResult],
     words: Words = NO_WORDS,
@@ -94,6 +116,7 @@ def accuracy(
     return alt.layer(ribbon, line, rule)
 
 
+@_in_words
 def strips(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopLevelMixin:
     """The verse strips of all answers, stacked by number of verses: colour and sign for each state."""
     import altair as alt
@@ -118,6 +141,7 @@ def strips(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopLev
     return alt.layer(cells, base.mark_text(fontSize=9).encode(text="sign:N"))
 
 
+@_in_words
 def survival(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopLevelMixin:
     """The share of prompts without a wrong verse so far, along the range, one step line per number of verses."""
     import altair as alt
@@ -141,6 +165,7 @@ def survival(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopL
     return alt.layer(ribbon, line)
 
 
+@_in_words
 def token_counts(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopLevelMixin:
     """Tokens by OpenAI's cl100k_base against the model's own, with the line on which they would be the same."""
     import altair as alt
@@ -165,6 +190,7 @@ def token_counts(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.
     return alt.layer(equal, points)
 
 
+@_in_words
 def first_token(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.TopLevelMixin:
     """Seconds to the first token against prompt tokens; the colour says how many needed no reading."""
     import altair as alt
@@ -183,6 +209,7 @@ def first_token(results: Iterable[CellResult], words: Words = NO_WORDS) -> alt.T
     return made
 
 
+@_in_words
 def surprise(measured: Perplexity, words: Words = NO_WORDS) -> alt.TopLevelMixin:
     """The surprise of each verse's name in nats along the rhyme, the name on demand."""
     import altair as alt
@@ -255,7 +282,8 @@ def _say(words: Words, key: str) -> str:
 def _tips(say: Callable[[str], str], *names: str) -> list[Any]:
     import altair as alt
 
-    return [alt.Tooltip(f"{name}:N", title=say(name)) for name in names]
+    return [alt.Tooltip(f"{name}:Q", title=say(name), format=".2f") if name in MEASURED
+            else alt.Tooltip(f"{name}:N", title=say(name)) for name in names]  # fmt: skip
 
 
 def _solid() -> Any:

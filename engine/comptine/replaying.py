@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from engine.comptine.cell import Cell
 from engine.comptine.runfile import FORMAT, replay
-from engine.errors import BadInput, JobFailed, error_from
-from engine.jobs import OPEN
+from engine.comptine.strictly import followed
+from engine.errors import BadInput
 from engine.tasks import Progress
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from engine.person import Person
 
 TASK = "engine.comptine.replaying:task"
-POLL_S = 0.2
 MAX_THREADS, MAX_BATCH = 256, 4096
 
 
@@ -29,16 +28,9 @@ def replayed(engine: Engine, data: Mapping[str, Any], person: Person) -> Iterato
     """
     _check(engine, data, person)
     job = engine.jobs.submit(person.id, TASK, {"data": dict(data)}, "comptine replay")
-    try:
-        while job.state in OPEN:
-            yield Progress(job.done or 0, job.total)
-            time.sleep(POLL_S)
-            job = engine.jobs.get(job.id, person.id)
-    finally:
-        engine.jobs.cancel(job.id, person.id)
-    if job.state != "done":
-        raise error_from(job.error) if job.error else JobFailed("cancelled", job=job.id, reason="cancelled")
-    yield job.result
+    with closing(followed(engine, job)) as jobs:
+        for job in jobs:
+            yield job.result if job.state == "done" else Progress(job.done or 0, job.total)
 
 
 def _check(engine: Engine, data: Mapping[str, Any], person: Person) -> None:

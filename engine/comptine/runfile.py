@@ -80,6 +80,12 @@ def record(engine: Engine, model: Model, result: CellResult, *, strict: bool = F
     }
 
 
+def run_card(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The card of one run, out of its run file: the model's, then parameters, seed and hash of the prompt."""
+    told = {name: record[name] for name in ("params", "prompt_sha256", "strict")}
+    return {**record["card"], "seed": record["cell"]["seed"], **told}
+
+
 @dataclass(frozen=True)
 class Replay:
     """A run repeated: its new result, whether the text is the same, and what of the card or the prompt is not."""

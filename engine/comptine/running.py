@@ -137,6 +137,7 @@ class CellRun:
             self._options["extra"] = {"cache_prompt": False}
         self._generation: Generation | None = None
         self._stopped = False
+        self._watched = True
 
     def stop(self) -> None:
         """End it; what was said so far is kept."""
@@ -154,7 +155,8 @@ class CellRun:
         yield self.result
 
     def wait(self) -> CellResult:
-        """The result, without the way to it."""
+        """The result, without the way to it: no strip is made, which in a sweep takes time from the model's threads."""
+        self._watched = False
         for _ in self:
             pass
         assert self.result is not None
@@ -172,7 +174,7 @@ class CellRun:
         if self._stopped:
             self._generation.stop()
         with suppress(EngineError):  # it is in the result too
-            yield from _events(self._generation, prepared.prompt)
+            yield from _events(self._generation, prepared.prompt) if self._watched else self._generation
         self.result = _result(self.model, prepared, self._generation.result)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from engine import child
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.grid import Sweep
 from engine.comptine.runfile import card, open_engine
@@ -103,7 +104,7 @@ class SweepRun:
         """The cells that are still to be run; the file is ours from here on."""
         if self._file is not None:
             stack.enter_context(self._file.held())
-            self._file.begin(self._sweep)
+            self._file.begin(self._sweep, strict=self._strict)
             known = self._file.read().results
             self.results = {cell.key: known[cell.key] for cell in self.cells if cell.key in known}
         return [cell for cell in self.cells if cell.key not in self.results or not self.results[cell.key].settled]
@@ -168,6 +169,8 @@ class SweepRun:
 
     def _one(self, cell: Cell, model: Model) -> CellResult | None:
         """The result of one cell, kept at once; None where it was cancelled. Runs in a worker's thread."""
+        if threading.current_thread() is not threading.main_thread():
+            child.step_back()  # many readers beside llama.cpp's threads, which wait for each other
         run = CellRun(model, cell, owner=self._owner, interactive=False, strict=self._strict)
         with self._lock:
             self._running.add(run)
@@ -258,7 +261,7 @@ def submit(
     for name in sweep.models:
         engine.model(name, role=role)
     kept = file or new_file(engine.settings.home, owner)
-    kept.begin(sweep)
+    kept.begin(sweep, strict=strict)
     args = {"path": str(kept.path), "owner": owner, "role": role, "strict": strict}
     return engine.jobs.submit(owner, TASK, args, title or f"comptine {len(sweep.cells())}"), kept
 

@@ -33,6 +33,7 @@ class Saved:
     cards: Mapping[str, Any]
     results: Mapping[str, CellResult]
     created: float
+    strict: bool = False
 
 
 class SweepFile:
@@ -42,14 +43,18 @@ class SweepFile:
         self.path = path
         self._lock = threading.Lock()
 
-    def begin(self, sweep: Sweep) -> None:
+    def begin(self, sweep: Sweep, *, strict: bool = False) -> None:
         """Write what is asked; in a file that exists the cells that are in it stay, and count where the new sweep has
-        them too.
+        them too. Raises BadInput where those were answered the other way: `strict` or not.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._mend()
-        if not self.path.exists() or self.read().sweep != sweep:
-            self._append({"format": FORMAT, "sweep": sweep.model_dump(mode="json"), "created": time.time()})
+        known = self.read() if self.path.exists() else None
+        if known is not None and known.strict != strict:
+            raise BadInput("a sweep goes on as it was begun: strict or not", where="strict", reason=str(known.strict))
+        if known is None or known.sweep != sweep:
+            told = {"format": FORMAT, "sweep": sweep.model_dump(mode="json"), "strict": strict, "created": time.time()}
+            self._append(told)
 
     def add_card(self, model: str, card: Mapping[str, Any]) -> None:
         """Note what a model is. Raises BadInput where the cells in the file were answered by other weights."""
@@ -66,10 +71,11 @@ class SweepFile:
     def read(self) -> Saved:
         """What it holds; a last line that a crash has torn is left out."""
         sweep: Sweep | None = None
-        created, cards, results = 0.0, {}, {}
+        strict, created, cards, results = False, 0.0, {}, {}
         for line in self._lines():
             if "sweep" in line:
                 sweep, created = Sweep.of(line["sweep"]), created or line["created"]
+                strict = line.get("strict", False)
             elif "card" in line:
                 cards[line["model"]] = line["card"]
             elif "cell" in line:
@@ -77,7 +83,7 @@ class SweepFile:
                 results[result.cell.key] = result
         if sweep is None:
             raise BadFile(f"{self.path.name} is no sweep", path=str(self.path), reason="format")
-        return Saved(sweep, cards, results, created)
+        return Saved(sweep, cards, results, created, strict)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
