@@ -60,6 +60,7 @@ CSS = """
 #conversations li > :first-child { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; text-align: left; border-color: transparent; }
 #exports button { display: block; width: 100%; text-align: left; margin: .15rem 0; }
+#history .placeholder-content { padding: 0 1rem; }
 #files span { margin-right: .8rem; }
 #fields label { display: block; margin: .3rem 0; }
 #fields :is(input, select, textarea) { border: 1px solid #8886; border-radius: 4px; padding: .2rem .4rem;

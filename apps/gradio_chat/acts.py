@@ -78,7 +78,8 @@ def _which(ui: Ui, path: tuple[Node, ...], node: Node) -> Iterable[str]:
         return
     text = " ".join(node.content.split())
     short = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
-    yield f"<span>{_esc(ui.t(f'chat_role.{node.role}'))} : « {_esc(short)} »</span>"
+    told = ui.t("gradio.in_hand", role=ui.t(f"chat_role.{node.role}"), text=short)
+    yield f"<span>{_esc(told)}</span>"
     yield button("last", "✕", ui.t("gradio.last"), node=node.id)
 
 

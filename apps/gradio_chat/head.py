@@ -132,7 +132,7 @@ def line(ui: Ui, settings: ChatSettings) -> str:
 
 def policy_line(ui: Ui, settings: ChatSettings) -> str:
     """What happens when the window overflows, in one line."""
-    line = f"{ui.t('chat_window.policy')} : {ui.t(f'chat_window.{settings.policy}')}"
+    line = ui.t("gradio.policy_line", policy=ui.t("chat_window.policy"), name=ui.t(f"chat_window.{settings.policy}"))
     if settings.virtual_window:
         line += f" · {ui.t('sidebar.window', window=settings.virtual_window)}"
     return line

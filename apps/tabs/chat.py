@@ -85,8 +85,12 @@ def _pane(ui: Ui, side: str, bar: Sidebar | None = None) -> PaneParts:
         for name in ("wait", "gauge")
     )
     with gr.Row(equal_height=False):
-        policy, own = head.policy(ui, side)
-        with gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens:
+        with gr.Column(min_width=300):  # one under the other on a phone
+            policy, own = head.policy(ui, side)
+        with (
+            gr.Column(min_width=300),
+            gr.Accordion(ui.t("chat_tokens.toggle"), open=False, elem_id=f"tokens-{side}") as tokens,
+        ):
             named: dict[str, Any] = {"label": ui.t("chat_tokens.toggle"), "info": ui.t("chat_tokens.toggle_help")}
             own["token_view"] = gr.Checkbox(False, **named, elem_id=f"token-view-{side}")
             strip = scored_strip(elem_id=f"scored-{side}")
