@@ -9,6 +9,8 @@ import zlib
 
 import pytest
 
+from apps.ui.comptine import chart_words
+from apps.ui.i18n import words as words_of
 from engine.comptine import charts
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.chart_data import heat, survivals, to_csv, to_json, varying
@@ -94,6 +96,12 @@ def test_every_chart_says_only_the_callers_words(results: list[CellResult], name
     svg = charts.to_svg(chart)
     assert svg.startswith("<svg") and "«" in svg and "http" not in svg.split(">", 1)[1]
     charts.to_svg(charts.CHARTS[name]([]))  # nothing measured yet
+
+
+def test_numbers_on_axes_are_the_readers(results: list[CellResult]) -> None:
+    for lang, sign in (("fr", ","), ("en", ".")):
+        svg = charts.to_svg(charts.accuracy(results, chart_words(words_of(lang))))
+        assert f">0{sign}5<" in svg or f">0{sign}50<" in svg
 
 
 def test_a_png_is_a_png(results: list[CellResult]) -> None:

@@ -11,14 +11,21 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from apps.streamlit_comptine.desk import Desk
+from apps.streamlit_comptine.replay import _read
 from apps.streamlit_kit import Ui
 from apps.ui.i18n import words
 from engine.comptine.cell import Cell
 from engine.comptine.charts import CHARTS
+from engine.comptine.grid import Sweep
+from engine.comptine.replaying import replayed
 from engine.comptine.running import run
+from engine.comptine.sweepfile import new_file
+from engine.errors import EngineError
+from engine.person import LOCAL
 from tests.pages.conftest import ROOT, EchoEngine, texts
 
 START, OPEN = "comptine.start", "comptine.open."
+PATIENCE_S = 240  # heavy work has the lowest priority, and other tests may run beside this one
 
 
 @pytest.fixture
@@ -163,7 +170,7 @@ def test_a_sweep_runs_is_kept_and_its_pictures_are_drawn(page: AppTest, engine: 
     clean(page)
     job = engine.jobs.list("local")[-1]
     assert page.button(key="comptine.sweep_cancel")
-    assert engine.jobs.wait(job.id, 60).state == "done", engine.jobs.get(job.id)
+    assert engine.jobs.wait(job.id, PATIENCE_S).state == "done", engine.jobs.get(job.id)
     clean(page.run())
     assert "Done: 4 of 4 cells" in texts(page).replace("\\", "")
     for view in (*CHARTS, "table"):
@@ -182,11 +189,37 @@ def test_a_grid_that_cannot_be_is_a_sentence(page: AppTest) -> None:
         assert word in page.warning[0].value and page.button(key="comptine.sweep_start").disabled
 
 
-def test_a_file_that_is_no_run_is_a_sentence(page: AppTest, isolation: Path) -> None:
-    from apps.streamlit_comptine.under import _read
-    from engine.comptine.runfile import replay
-    from engine.errors import EngineError
+def test_a_sweep_goes_on_from_what_is_kept_and_is_cancelled(page: AppTest, engine: EchoEngine, isolation: Path) -> None:
+    sweep = Sweep.of({"verses": (5, 6), "ranges": ((1, 3),), "seeds": (1,), "models": ("echo",)})
+    file = new_file(isolation, "local")
+    file.begin(sweep)
+    file.add(run(engine.model("echo"), sweep.cells()[0]))
+    page.session_state["comptine.step"] = "sweep"
+    clean(page.run())
+    assert "1 of 2" in texts(page)
+    page.button(key="comptine.sweep_resume").click().run()
+    clean(page)
+    (job,) = engine.jobs.list("local")
+    assert job.args["path"] == str(file.path)
+    page.button(key="comptine.sweep_cancel").click().run()
+    clean(page)
+    assert engine.jobs.get(job.id).state in ("cancelled", "done")  # two cells of an echo may be quicker than a click
+    engine.jobs.wait(job.id, PATIENCE_S)
+    clean(page.run())
+    kept = file.read()
+    assert sweep.cells()[0].key in kept.results
+    assert [button.key for button in page.button].count("comptine.sweep_resume") == (len(kept.results) < 2)
 
+
+def test_a_file_that_is_no_run_is_a_sentence(page: AppTest, engine: EchoEngine) -> None:
     for data in (b"no json", b"{}", b"[]"):
         with pytest.raises(EngineError):
-            replay(_read(data))
+            list(replayed(engine, _read(data), LOCAL))
+    assert not engine.jobs.list("local")
+
+
+def test_strictly_reproducible_stays_chosen_when_its_step_is_closed(page: AppTest) -> None:
+    at(page.run(), "run").toggle(key="comptine.box.strict").set_value(True).run()
+    at(at(page, "rhyme"), "run")
+    assert page.toggle(key="comptine.box.strict").value
+    assert [box.label for box in page.expander][-1] == "Replay a run file"  # there before any run
