@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +22,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 PATIENCE_MS = 100_000
 BOX = "#question textarea"
 FR = words("fr")
-SCHEMA = '{"type": "object", "required": ["age"]}'
+HOSTILE = (
+    '<img src="http://example.invalid/a" onerror="window.hit=1"><script>window.hit=1</script> '
+    "![x](http://example.invalid/b)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +81,13 @@ def test_a_link_opens_its_section_and_what_is_asked_at_once_gets_its_values(site
     page.wait_for_url(lambda address: "section=models" in address and "max_tokens=3" in address)
 
 
-def test_before_the_policy_leaves_messages_out_a_person_is_asked(site: Site, page: Any) -> None:
+def test_an_answer_is_judged_and_before_the_policy_leaves_messages_out_a_person_is_asked(site: Site, page: Any) -> None:
     chat = kept(site, ("user", "one two three"), ("assistant", "four five six"), policy="rolling", virtual_window=40)
+    tree = site.engine.chats.get(LOCAL.id, chat)
+    form = {"kind": "json_schema", "source": '{"type": "object"}'}
+    site.engine.chats.save(LOCAL.id, tree.update(replace(tree.path()[-1], form=form)), tree)
     visit(page, site, f"chat={chat}")
+    page.locator("#acts-left").get_by_text("✗").wait_for()  # judged beside the page, which comes to show it by itself
     long = "word " * 21
     for way in ("keep", "anyway"):
         say(page, long)
@@ -134,38 +140,23 @@ def test_what_another_interface_writes_cannot_be_continued_and_comes_by_itself(s
     assert page.inner_text("#history").count("drop") == 60
 
 
-def test_an_answer_is_judged_beside_the_page(site: Site, page: Any) -> None:
-    chat = kept(site, ("user", "one"), ("assistant", '{"name": 1}'))
-    tree = site.engine.chats.get(LOCAL.id, chat)
-    answer = replace(tree.path()[-1], form={"kind": "json_schema", "source": SCHEMA})
-    site.engine.chats.save(LOCAL.id, tree.update(answer), tree)
-    visit(page, site, f"chat={chat}")
-    page.locator("#acts-left").get_by_text(re.compile("✗.*age")).wait_for()
-
-
-def test_a_prompt_is_written_used_and_deleted(site: Site, page: Any) -> None:
-    Prompts(site.engine.library).save(LOCAL.id, Prompt("Zoo", "zoo", "Name two animals."))
-    visit(page, site)
-    say(page, "/zoo")
-    page.locator("#fields").get_by_text("Name two animals.").wait_for()
-    write = f"{FR.t('chat_library.write')} · {FR.t('chat_library.transfer')}"
-    page.get_by_role("button", name=write).click()
-    page.locator("#prompt-drop").click()
-    page.locator("#fields").get_by_text("Name two animals.").wait_for(state="detached")
-    page.locator("#prompt-drop").wait_for(state="hidden")
-    assert Prompts(site.engine.library).all(LOCAL.id) == ()
-
-
-def test_a_hostile_import_runs_and_fetches_nothing(site: Site, page: Any) -> None:
+def test_hostile_prompts_and_imports_run_and_fetch_nothing_and_a_prompt_is_deleted(site: Site, page: Any) -> None:
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(request.url.partition("//")[2].partition("/")[0]))
-    bad = '<img src="http://example.invalid/a" onerror="window.hit=1"><script>window.hit=1</script> '
-    bad += "![x](http://example.invalid/b)"
+    Prompts(site.engine.library).save(LOCAL.id, Prompt("Zoo", "zoo", HOSTILE))
     visit(page, site)
-    lines = json.dumps({"messages": [{"role": role, "content": bad} for role in ("system", "user", "assistant")]})
+    say(page, "/zoo")
+    shown = page.locator("#fields").get_by_text("window.hit").first
+    shown.wait_for()
+    page.get_by_role("button", name=f"{FR.t('chat_library.write')} · {FR.t('chat_library.transfer')}").click()
+    page.locator("#prompt-drop").click()
+    shown.wait_for(state="detached")
+    page.locator("#prompt-drop").wait_for(state="hidden")
+    assert Prompts(site.engine.library).all(LOCAL.id) == ()
+    lines = json.dumps({"messages": [{"role": role, "content": HOSTILE} for role in ("system", "user", "assistant")]})
     page.get_by_role("button", name=f"{FR.t('chat_list.rename')} · {FR.t('chat_list.transfer')}").click()
-    chooser = page.locator("input[type=file][accept*=jsonl]")
-    chooser.set_input_files(files=[{"name": f"{bad[:12]}.jsonl", "mimeType": "text/plain", "buffer": lines.encode()}])
+    file = {"name": f"{HOSTILE[:8]}.jsonl", "mimeType": "text/plain", "buffer": lines.encode()}
+    page.locator("input[type=file][accept*=jsonl]").set_input_files(files=[file])
     until(page, "document.querySelector('#history').innerText.includes('window.hit')")
     assert page.evaluate("window.hit") is None
     risks = "[src*='example.invalid'], [href*='example.invalid'], #history script, [onerror]"
