@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine.documents.document import Document, Unit
 from engine.errors import BadParameter
 from engine.rag.sentences import sentences
 from engine.rag.splitting import WordCount, check, pages, spans, split
-from engine.rag.values import SPLITTING_KINDS, Chunk, Splitting
+from engine.rag.values import SPLITTING_KINDS, Chunk, Splitting, Vectors
 
 FRENCH = "Le chat dort sur le tapis. Il rêve de souris, « grises », et M. Dupont le regarde ! "
 
@@ -216,3 +219,33 @@ def test_what_an_embedder_cannot_use_is_refused(splitting: Splitting, name: str)
         check(splitting, 512)
     assert refused.value.details["name"] == name
     check(Splitting(), 512)
+
+
+class Places:
+    """An embedder by one letter each: `a` and `b` lie at right angles."""
+
+    name = fingerprint = "places"
+    dimensions, tokens_max = 2, 100
+
+    def passages(self, texts: list[str]) -> Vectors:
+        return np.stack([self.query(text) for text in texts])
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        return np.array([text == "a", text == "b"], np.float32)
+
+    def count(self, text: str) -> int:
+        return 1
+
+
+def test_llama_index_takes_our_embedders() -> None:  # here, since LlamaIndex is loaded here
+    from llama_index.core import VectorStoreIndex
+    from llama_index.core.schema import TextNode
+
+    from engine.rag.adapters import llama_index_embedding
+
+    adapted = llama_index_embedding(Places())
+    index = VectorStoreIndex([TextNode(text="a"), TextNode(text="b")], embed_model=adapted)
+    retriever = index.as_retriever(similarity_top_k=1)
+    assert [found.text for found in retriever.retrieve("b")] == ["b"]
+    assert [found.text for found in asyncio.run(retriever.aretrieve("a"))] == ["a"]
+    assert adapted.model_name == "places"
