@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, chats, complete, comptine, log, models, tokens, trace
+from engine.cli import chat, chats, complete, comptine, log, models, rag, tokens, trace
 from engine.cli.output import Output, harmless
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -44,6 +44,7 @@ VERBS: Mapping[str, Verb] = {
     "tokens": tokens,
     "log": log,
     "comptine": comptine,
+    "rag": rag,
 }
 
 INTERRUPTED = 130

@@ -1,10 +1,16 @@
-"""An embedder and a splitter that cost nothing, and the indexing task with them: for tests of what surrounds them."""
+"""An embedder and a splitter that cost nothing, and a process that indexes with them: for tests of what surrounds them.
+
+python -m tests.standins.rag PARENT_PID  <<< '{"home", "collection", "paths", "delay", "after"}'
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
+import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import child
 from engine.documents import Document
 from engine.engine import Engine
 from engine.rag.collections import Collection, Collections
@@ -20,9 +27,7 @@ from engine.rag.indexing import keep
 from engine.rag.sources import Source
 from engine.rag.values import Chunk, Splitting, Vectors
 from engine.settings import Settings
-from engine.tasks import Progress
 
-INDEX = "tests.standins.rag:index"
 EMBEDDER = "hashed"
 SMALL = Splitting(size=12, overlap=0)
 
@@ -35,13 +40,14 @@ class Hashed:
     dimensions = 32
     tokens_max = 512
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, delay: float = 0.0, after: int = 0) -> None:
+        self.delay = delay  # seconds of each batch, once it has seen so many passages
+        self.after = after
         self.asked: list[str] = []
 
     def passages(self, texts: list[str]) -> Vectors:
         """One row per text."""
-        time.sleep(self.delay)
+        time.sleep(self.delay if len(self.asked) >= self.after else 0)
         self.asked += texts
         return np.stack([self.query(text) for text in texts])
 
@@ -49,13 +55,18 @@ class Hashed:
         """The same for questions."""
         whole = np.full(self.dimensions, 1e-3, np.float32)
         for word in text.lower().split():
-            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
-            whole += np.random.default_rng(seed).normal(size=self.dimensions).astype(np.float32)
+            whole += _direction(word)
         return np.asarray(whole / np.linalg.norm(whole), np.float32)
 
     def count(self, text: str) -> int:
         """Words."""
         return len(text.split())
+
+
+@functools.lru_cache(10_000)
+def _direction(word: str) -> NDArray[np.float32]:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    return np.random.default_rng(seed).normal(size=Hashed.dimensions).astype(np.float32)
 
 
 def cut(document: Document, key: str, splitting: Splitting, count: Callable[[str], int]) -> tuple[Chunk, ...]:
@@ -95,17 +106,22 @@ def fill(collections: Collections, collection: Collection, *sources: Source, mak
     return filling.report
 
 
-def index(
-    home: str, collection: str, paths: Sequence[str] = (), addresses: Sequence[str] = (), role: str = "",
-    key: str | None = None, storage: Any = None, delay: float = 0.0,
-) -> Generator[Progress, None, dict[str, Any]]:  # fmt: skip
-    """The task of `engine.rag.indexing`, with these tools."""
-    with closing(Engine(Settings(home=Path(home)))) as engine:
+def main() -> None:
+    """The order on standard input, done at the priority of tests: niced, a full machine would never come to it."""
+    child.die_with_parent(int(sys.argv[1]))
+    order = json.loads(sys.stdin.readline())
+    with closing(Engine(Settings(home=Path(order["home"])))) as engine:
         collections = Collections(engine.store, engine.settings)
-        work = Filling(collections, collections.any(collection), tools(Hashed(delay)))
-        report = yield from work.run(paths, addresses)
-    return report.to_dict()
+        made = tools(Hashed(order["delay"], order["after"]))
+        filling = Filling(collections, collections.any(order["collection"]), made)
+        for progress in filling.run(order["paths"]):
+            sys.stdout.write(f"{progress.done}\n")
+    sys.stdout.write(json.dumps(filling.report.to_dict()) + "\n")
 
 
 def _no_web(address: str) -> tuple[str, bytes]:
     raise AssertionError(address)
+
+
+if __name__ == "__main__":
+    main()
