@@ -1,0 +1,173 @@
+"""From files to an answer with the real embedder, index and store: in the engine, on the terminal, from the web."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from engine import Engine, Settings
+from engine.chat import Chat, Choice
+from engine.cli import rag_ask
+from engine.cli.output import Output
+from engine.conversation import ChatSettings
+from engine.errors import BadInput, NotFound
+from engine.rag.answering import Answered, answer
+from engine.rag.grounding import MODES
+from engine.rag.indexing import fill
+from engine.rag.sources import pasted
+from engine.rag.web import Fetched
+from engine.rag.websearch import searched
+from tests.rag.test_websearch import WORD, Tavily
+
+TEXTS = {
+    "tour.txt": "La tour Eiffel se trouve à Paris et mesure trois cent trente mètres de haut.",
+    "cuisine.txt": "Pour la pâte à crêpes il faut de la farine, des œufs, du lait et une pincée de sel.",
+    "ports.txt": "The harbour of Marseille is closed to ships on the first Sunday of May.",
+}
+QUESTION = "Quelle est la hauteur de la tour Eiffel ?"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A data folder with one collection of three texts, indexed once."""
+    home = tmp_path_factory.mktemp("asking")
+    with closing(Engine(Settings(home=home, model="echo", threads=1))) as desk:
+        made = desk.collections.create("local", "cours")
+        for _ in fill(desk, made, [pasted(name, text) for name, text in TEXTS.items()]):
+            pass
+    return home
+
+
+@pytest.fixture
+def desk(home: Any) -> Iterator[Engine]:
+    opened = Engine(Settings(home=home, model="echo", threads=1))
+    yield opened
+    opened.close()
+
+
+def asked(desk: Engine, question: str, **more: Any) -> Answered:
+    answering = answer(desk, "local", desk.collections.find("local", "cours").id, question, **more)
+    for _ in answering:
+        pass
+    return answering.answered
+
+
+def test_the_right_passage_comes_first(desk: Engine) -> None:
+    told = asked(desk, QUESTION)
+    first = told.grounding.sources[0]
+    assert first.chunk.name == "tour.txt" and {"vector", "text", "fused"} <= set(first.passage.scores)
+    assert first.collection == desk.collections.find("local", "cours").id and told.grounding.nearest
+    assert TEXTS["tour.txt"] in told.text  # the echo says what it was asked
+    assert asked(desk, "When is the harbour of Marseille closed?").grounding.sources[0].chunk.name == "ports.txt"
+
+
+def test_what_is_in_no_document_is_refused(desk: Engine) -> None:
+    told = asked(desk, "Comment configurer une imprimante réseau sous Windows ?", retrieval=None)
+    assert told.refused == told.grounding.empty
+    strict = asked(desk, "Qui a gagné la coupe du monde de rugby ?", mode="documents_and_model")
+    assert strict.grounding.asked
+
+
+def test_whole_documents_and_summaries_read_what_was_stored(desk: Engine) -> None:
+    for mode in ("whole_document", "summary"):
+        told = asked(desk, "Résume les documents en une phrase.", mode=mode)
+        assert told.grounding.mode == mode
+        assert {source.text for source in told.grounding.sources} == set(TEXTS.values())
+
+
+def test_a_conversation_is_answered_from_the_collection(desk: Engine) -> None:
+    made = desk.collections.find("local", "cours")
+    chat = Chat(desk, "local", settings=ChatSettings(collections=(made.id,)))
+    writing = chat.say(QUESTION, Choice("echo"))
+    assert writing is not None
+    node = writing.wait()
+    assert node.grounding and node.grounding["sources"][0]["name"] == "tour.txt"
+
+
+def test_anothers_collection_answers_nobody_else(desk: Engine) -> None:
+    other = desk.people.join("Bob", "student").id
+    made = desk.collections.find("local", "cours")
+    with pytest.raises(NotFound):
+        for _ in answer(desk, other, made.id, QUESTION):
+            pass
+
+
+def test_the_web_becomes_a_collection_that_is_gone_afterwards(desk: Engine) -> None:
+    Tavily.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tavily)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def get(url: str) -> Fetched:
+        if url.endswith("/3"):
+            raise BadInput("no", what="url", reason="content_type")
+        page = f"<html><body><p>{TEXTS['tour.txt']} Page {url[-1]}.</p></body></html>"
+        return Fetched(url, f"page{url[-1]}.html", page.encode(), "text/html")
+
+    try:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        with searched(desk, "local", QUESTION, enabled=False, key=WORD, address=address, get=get) as web:
+            assert web.collection and web.collection.temporary and [one.error is None for one in web.pages] == [1, 1, 0]
+            answering = answer(desk, "local", web.collection.id, QUESTION)
+            for _ in answering:
+                pass
+            assert "tour Eiffel" in answering.answered.grounding.sources[0].text
+    finally:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(NotFound):
+        desk.collections.get("local", web.collection.id)
+
+
+def terminal(home: Any, monkeypatch: pytest.MonkeyPatch, *words: str, as_json: bool = False) -> tuple[int, str, str]:
+    """Exit code, output and errors of `rag ask`."""
+    parser = argparse.ArgumentParser()
+    rag_ask.add_arguments(parser)
+    told, wrong = io.StringIO(), io.StringIO()
+    monkeypatch.setenv("ATELIER_HOME", str(home))
+    monkeypatch.setenv("ATELIER_MODEL", "echo")
+    monkeypatch.setattr(sys, "stdout", told)
+    monkeypatch.setattr(sys, "stderr", wrong)
+    with Output(None, as_json=as_json) as out:
+        code = rag_ask.run(parser.parse_args(words), out)
+    return code, told.getvalue(), wrong.getvalue()
+
+
+def test_on_the_terminal(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, told, wrong = terminal(home, monkeypatch, QUESTION, "--collection", "cours", "-k", "2", "--threshold", "none")
+    assert code == 0 and TEXTS["tour.txt"] in told and "[1] tour.txt" in wrong and "vector 0." in wrong
+    assert wrong.count("\n[") == 1  # two passages
+
+
+def test_on_the_terminal_as_json(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (
+        QUESTION,
+        "--collection",
+        "cours",
+        "--mode",
+        "retrieval_only",
+        "--file",
+        "ports.txt",
+        "--threshold",
+        "none",
+    )
+    code, told, _ = terminal(home, monkeypatch, *words, as_json=True)
+    data = json.loads(told)
+    assert code == 0 and data["outcome"] == "stop" and data["text"].startswith("[1] ports.txt")
+    assert [one["name"] for one in data["grounding"]["sources"]] == ["ports.txt"] and data["refused"] is False
+    with pytest.raises(BadInput):
+        terminal(home, monkeypatch, QUESTION, "--collection", "cours", "--file", "none.txt")
+    with pytest.raises(NotFound):
+        terminal(home, monkeypatch, QUESTION, "--collection", "nothing")
+
+
+def test_the_modes_of_the_terminal_are_all_there_are() -> None:
+    assert rag_ask.MODES == MODES
