@@ -64,7 +64,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One question under one configuration: `hits` of its passages, best first; `nearest` is the highest cosine seen,
+    """One question under one configuration: `hits` of its passages, best first; `nearest` is the most evidence seen,
     `seconds` the search alone, its embedding included.
     """
 

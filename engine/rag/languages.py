@@ -19,6 +19,7 @@ _ENGLISH = (
     "did do can will would there if"
 )
 _OF_FRENCH, _OF_ENGLISH = frozenset(_FRENCH.split()), frozenset(_ENGLISH.split())
+SMALL_WORDS = _OF_FRENCH | _OF_ENGLISH
 
 
 def language(text: str, otherwise: Language = "french") -> Language:

