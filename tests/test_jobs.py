@@ -19,7 +19,7 @@ from engine.jobs import JobQueue
 from engine.people import People
 from engine.settings import Settings
 from engine.store import Store
-from tests.patience import SOON_S
+from tests.patience import JOB_S, SOON_S
 from tests.test_child import gone
 
 TASKS = "tests.standins.tasks:"
@@ -44,7 +44,7 @@ def queue(store: Store, settings: Settings) -> Iterator[JobQueue]:
     queue.close()
 
 
-def until(condition: object, seconds: float = 60) -> None:
+def until(condition: object, seconds: float = JOB_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -54,7 +54,7 @@ def until(condition: object, seconds: float = 60) -> None:
 def test_a_job_is_done_and_its_result_kept(queue: JobQueue, store: Store, settings: Settings) -> None:
     job = queue.submit("local", TASKS + "count", {"to": 3}, "Counting")
     assert (job.owner, job.title, job.state, job.eta) == ("local", "Counting", "queued", None)
-    ended = queue.wait(job.id, 60)
+    ended = queue.wait(job.id, JOB_S)
     assert ended.state == "done"
     assert ended.result == {"counted": 3, "text": "é\n\u2028"}
     assert ended.started and ended.finished and ended.finished >= ended.started >= ended.created
@@ -66,7 +66,7 @@ def test_a_job_is_done_and_its_result_kept(queue: JobQueue, store: Store, settin
 
 def test_a_secret_reaches_the_child_and_is_written_nowhere(queue: JobQueue, settings: Settings) -> None:
     job = queue.submit("local", TASKS + "length", {"other": "seen"}, secrets={"key": "sk-hidden-1234"})
-    assert queue.wait(job.id, 60).result == len("sk-hidden-1234")
+    assert queue.wait(job.id, JOB_S).result == len("sk-hidden-1234")
     kept = [path for path in settings.home.rglob("*") if path.is_file() and b"sk-hidden" in path.read_bytes()]
     assert kept == []
 
@@ -111,7 +111,7 @@ def test_a_waiting_job_can_be_cancelled_and_never_runs(queue: JobQueue, tmp_path
     assert queue.cancel(second.id).state == "cancelled"
     queue.cancel(first.id)
     third = queue.submit("local", TASKS + "talk", {})
-    assert queue.wait(third.id, 60).state == "done"
+    assert queue.wait(third.id, JOB_S).state == "done"
     assert not (tmp_path / "ran").exists()
     assert queue.cancel(third.id).state == "done"  # too late
 
@@ -123,12 +123,12 @@ def test_a_waiting_job_can_be_cancelled_and_never_runs(queue: JobQueue, tmp_path
 def test_a_job_that_fails_says_why_and_the_next_one_runs(queue: JobQueue, task: str, code: str, word: str) -> None:
     job = queue.submit("local", TASKS + task, {})
     after = queue.submit("local", TASKS + "talk", {})
-    failed = queue.wait(job.id, 60)
+    failed = queue.wait(job.id, JOB_S)
     assert failed.state == "failed"
     assert failed.error is not None
     assert failed.error["code"] == code
     assert word in str(failed.error)
-    assert queue.wait(after.id, 60).result == "said"
+    assert queue.wait(after.id, JOB_S).result == "said"
 
 
 def test_only_tasks_are_taken(queue: JobQueue) -> None:
@@ -147,7 +147,7 @@ def test_persons_take_turns(queue: JobQueue, store: Store, settings: Settings, t
     jobs.append(queue.submit(bob, TASKS + "mark", {"path": path, "word": "bob0"}))
     queue.cancel(block.id)
     for job in jobs:
-        assert queue.wait(job.id, 60).state == "done"
+        assert queue.wait(job.id, JOB_S).state == "done"
     assert Path(path).read_text(encoding="utf-8").split() == ["ada0", "bob0", "ada1", "ada2"]
 
 
@@ -156,7 +156,7 @@ def test_one_at_a_time_over_all_processes(queue: JobQueue, store: Store, setting
     folder = tmp_path / "running"
     folder.mkdir()
     jobs = [(q, q.submit("local", TASKS + "overlap", {"folder": str(folder)})) for q in (queue, other)]
-    assert [q.wait(job.id, 60).result for q, job in jobs] == [1, 1]
+    assert [q.wait(job.id, JOB_S).result for q, job in jobs] == [1, 1]
     other.close()
 
 
@@ -172,9 +172,9 @@ def test_two_at_once_where_that_is_wanted_but_one_per_person(store: Store, setti
     folder = tmp_path / "running"
     folder.mkdir()
     jobs = [queue.submit(owner, TASKS + "overlap", {"folder": str(folder), "others": 1}) for owner in (ada, bob)]
-    assert max(queue.wait(job.id, 60).result for job in jobs) == 2
+    assert max(queue.wait(job.id, JOB_S).result for job in jobs) == 2
     alone = [queue.submit(ada, TASKS + "overlap", {"folder": str(folder)}) for _ in range(2)]
-    assert [queue.wait(job.id, 60).result for job in alone] == [1, 1]
+    assert [queue.wait(job.id, JOB_S).result for job in alone] == [1, 1]
     queue.close()
 
 

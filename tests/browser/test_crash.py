@@ -22,8 +22,8 @@ from tests.standins.app_server import AppServer, app_server
 # The application starts twice, on machines that are shared
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
-DELAY_S = 0.25
-ANSWER = " ".join(f"mot{number}" for number in range(1, 400))
+DELAY_S = 0.5  # the answer takes longer than any browser to show its beginning
+ANSWER = " ".join(f"mot{number}" for number in range(1, 800))
 QUESTION = json.dumps({"answer": ANSWER, "delay": DELAY_S})
 
 
@@ -54,7 +54,7 @@ def test_a_killed_application_loses_half_a_second(chromium: Any, tmp_path: Path)
         tab.open().say(QUESTION)
         tab.grown(QUESTION, 60)
         seen = tab.said()[-1][1].rpartition(" ")[0]
-        time.sleep(3 * DELAY_S)  # what was seen is half a second old by now
+        time.sleep(4 * DELAY_S)  # what was seen is older than half a second by now, on slow machines as well
         kill_whole(first)
         query = {name: values[0] for name, values in parse_qs(urlsplit(tab.page.url).query).items()}
         tab.close()

@@ -12,6 +12,7 @@ from gradio_client.exceptions import AppError
 
 from engine.cli import main
 from engine.comptine.cell import METRICS
+from tests.browser.tabs import PATIENCE_MS
 from tests.gradio.conftest import Site, serving
 
 ASKED = ("--verses", "12", "--first", "1", "--last", "3", "--variant", "names", "--seed", "1", "--model", "echo")
@@ -75,7 +76,7 @@ def test_a_sweep_goes_through_the_queue(client: Client, site: Site) -> None:
 @pytest.mark.browser
 def test_an_example_runs_with_one_click(site: Site, chromium: Any) -> None:
     context = chromium.new_context(viewport={"width": 1366, "height": 900}, locale="fr-FR")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
