@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from apps.ui import strips, verses
+from apps.ui import citations, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -23,6 +23,9 @@ export default ({ data, parentElement, setTriggerValue }) =>
 """
 _VERSES = """
 export default ({ data, parentElement }) => verseStrip(parentElement.querySelector(".strips"), data);
+"""
+_LINKS = """
+export default ({ setTriggerValue }) => citationLinks((number) => setTriggerValue("opened", number));
 """
 
 
@@ -67,6 +70,18 @@ def _component(name: str, mount: str) -> Any:
 def _verses() -> Any:
     script = verses.script() + _VERSES
     return st.components.v2.component("atelier_verses", html=_ROOT, css=verses.style(), js=script)
+
+
+def opened_passage(key: str, on_opened: Callable[[], None]) -> None:
+    """Make the links to `#passage-<number>` on the page tell which was clicked: `opened` under `key`, before the page
+    runs again.
+    """
+    _links()(key=key, on_opened_change=on_opened)
+
+
+@functools.cache
+def _links() -> Any:
+    return st.components.v2.component("atelier_links", html="<span></span>", js=citations.links_script() + _LINKS)
 
 
 def _nothing() -> None:

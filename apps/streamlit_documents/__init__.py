@@ -1,0 +1,1 @@
+"""The Streamlit page of documents: collections, answers with their passages. Knows no layout of the page."""

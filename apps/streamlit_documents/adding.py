@@ -1,0 +1,74 @@
+"""How documents come in: dropped files, an address, a pasted text, our own samples."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from apps.streamlit_documents.desk import Desk
+from apps.streamlit_kit import guard
+from engine.documents import READABLE
+from engine.rag import sources
+
+UPLOAD_MB = 200
+TEXT_MAX = 1_000_000
+
+
+def adding(desk: Desk) -> None:
+    """The drop zone and the folded form beside it; a word where the collection is somebody else's."""
+    t = desk.ui.t
+    if desk.collection is not None and not desk.mine:
+        st.caption(t("documents.read_only"))
+        return
+    if desk.collection is None:
+        st.markdown(t("documents.none"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.file_uploader(
+            t("documents.drop"), [*READABLE, "zip"], accept_multiple_files=True, key=desk.key(_drop_name(desk)),
+            help=t("documents.drop_help"), max_upload_size=UPLOAD_MB, on_change=_dropped, args=(desk,),
+        )  # fmt: skip
+        fold = desk.key("fold.more")
+        with st.popover(t("documents.more"), icon=":material/link:", on_change="rerun", key=fold) as box:
+            if box.open:
+                with guard(desk.ui):
+                    _more(desk)
+
+
+def _drop_name(desk: Desk) -> str:
+    """The name of the drop zone; another one empties it."""
+    return f"drop.{desk.get('dropped', 0)}"
+
+
+def _dropped(desk: Desk) -> None:
+    files = st.session_state[desk.key(_drop_name(desk))]
+    if files:
+        brought = tuple(sources.upload(file.name, file.getvalue()) for file in files)
+        desk.attempt(lambda: desk.index(brought))
+        desk.set("dropped", desk.get("dropped", 0) + 1)
+
+
+def _more(desk: Desk) -> None:
+    t = desk.ui.t
+    st.text_input(t("documents.url"), placeholder=t("documents.url_hint"), key=desk.key("url"), max_chars=2000)
+    st.text_area(t("documents.pasted"), key=desk.key("pasted"), max_chars=TEXT_MAX, height=120)
+    st.button(t("documents.add"), icon=":material/add:", type="primary", key=desk.key("add"), on_click=_added,
+              args=(desk,))  # fmt: skip
+    st.button(t("documents.sample"), icon=":material/library_books:", key=desk.key("add_sample"),
+              on_click=lambda: desk.attempt(lambda: desk.index(sample_sources())))  # fmt: skip
+
+
+def _added(desk: Desk) -> None:
+    """Bring in what was typed; it goes from its fields once it is kept."""
+    address, text = (str(desk.get(name, "")).strip() for name in ("url", "pasted"))
+    brought = [sources.url(address)] if address else []
+    if text:
+        number = 1 + sum(file.source.startswith("text:") for file in desk.fresh.files)
+        brought.append(sources.pasted(f"{desk.ui.t('documents.pasted_name', number=number)}.txt", text))
+    if brought and desk.attempt(lambda: desk.index(tuple(brought))) is not None:
+        st.session_state[desk.key("url")] = st.session_state[desk.key("pasted")] = ""
+
+
+def sample_sources() -> tuple[sources.Source, ...]:
+    """Our twelve short documents in French and English."""
+    from engine.rag.questions import samples
+
+    return tuple(sources.pasted(one.name, one.text) for one in samples().sources)
