@@ -18,13 +18,14 @@ from engine.cli.asking import (
     params_of,
     question_of,
 )
-from engine.errors import BadInput, BadParameter
+from engine.errors import BadInput, BadParameter, NotFound
 from engine.person import LOCAL_OWNER
 
 if TYPE_CHECKING:
     from engine.cli.output import Output
     from engine.engine import Engine
     from engine.rag.answering import Answering
+    from engine.rag.collections import Collection
     from engine.rag.grounding import Grounding
     from engine.rag.values import Retrieval
 
@@ -37,7 +38,7 @@ MODES = ("documents_only", "documents_and_model", "retrieval_only", "whole_docum
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The question, where to look, how to answer."""
     parser.add_argument("question", nargs="?", help="what to ask; - reads standard input")
-    parser.add_argument("--collection", metavar="NAME", action="append", required=True, help="may be repeated")
+    parser.add_argument("--collection", metavar="NAME", action="append", help="may be repeated (default: all)")
     parser.add_argument("--mode", choices=MODES, default="documents_only", help="default documents_only")
     parser.add_argument("--language", choices=("fr", "en"), help="of the prompt, where the question does not tell")
     search = parser.add_argument_group("search")
@@ -79,12 +80,21 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 def _asked(engine: Engine, arguments: argparse.Namespace, question: str) -> Answering:
     from engine.rag.answering import answer
 
-    found = [engine.collections.find(LOCAL_OWNER, name) for name in arguments.collection]
+    names = arguments.collection
+    found = [engine.collections.find(LOCAL_OWNER, name) for name in names] if names else _own(engine)
     return answer(
         engine, LOCAL_OWNER, [one.id for one in found], question, model=chosen(engine, arguments),
         params=params_of(arguments), retrieval=_retrieval(engine, found[0].id, arguments), mode=arguments.mode,
         language=arguments.language, policy=arguments.policy, virtual_window=arguments.virtual_window,
     )  # fmt: skip
+
+
+def _own(engine: Engine) -> list[Collection]:
+    """All collections of whoever runs commands here. Raises NotFound."""
+    found = [one for one in engine.collections.list(LOCAL_OWNER) if one.owner == LOCAL_OWNER]
+    if not found:
+        raise NotFound("there is no collection yet: make one with rag index", what="collection", key="")
+    return found
 
 
 def _retrieval(engine: Engine, collection: str, arguments: argparse.Namespace) -> Retrieval | None:

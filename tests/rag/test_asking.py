@@ -142,7 +142,7 @@ def terminal(home: Any, monkeypatch: pytest.MonkeyPatch, *words: str, as_json: b
 
 
 def test_on_the_terminal(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, told, wrong = terminal(home, monkeypatch, QUESTION, "--collection", "cours", "-k", "2", "--threshold", "none")
+    code, told, wrong = terminal(home, monkeypatch, QUESTION, "-k", "2", "--threshold", "none")
     assert code == 0 and TEXTS["tour.txt"] in told and "[1] tour.txt" in wrong and "vector 0." in wrong
     assert wrong.count("\n[") == 1  # two passages
 
