@@ -46,7 +46,9 @@ class Configuration:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
-        return asdict(self)
+        told = asdict(self)
+        told["retrieval"]["files"] = list(self.retrieval.files)
+        return told
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Configuration:

@@ -28,7 +28,7 @@ def plane(vectors: Vectors, query: NDArray[np.float32] | None = None, *, seed: i
     """Principal components of the vectors by singular values. The same vectors give the same picture: of the two
     mirror images of an axis the one is taken in which the vector's largest part is positive.
     """
-    rows = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), -1)
+    rows = np.asarray(vectors, dtype=np.float32)
     if len(rows) < 2:
         place = np.zeros((len(rows), 2), np.float32)
         return Plane(place, None if query is None else np.zeros(2, np.float32), (0.0, 0.0))

@@ -94,6 +94,8 @@ class GgufReranker:
 
     def scores(self, question: str, texts: Sequence[str]) -> list[float]:
         """One score per text, higher is better; what does not fit beside the question into the window is cut."""
+        if not texts:
+            return []
         asked = self._cut(question, self._context // 2)
         room = max(1, self._context - MARKS - self._count(asked))
         fitting = [self._cut(text, room) for text in texts]

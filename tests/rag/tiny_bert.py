@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 WIDTH, HIDDEN, CONTEXT, HEADS = 32, 64, 128, 2
+RANK = 4  # llama.cpp's pooling of rerankers
+HEAD = {"cls.weight": (WIDTH, WIDTH), "cls.bias": (WIDTH,), "cls.output.weight": (1, WIDTH), "cls.output.bias": (1,)}
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LETTERS = string.ascii_lowercase + string.digits + ".,;:!?'-"
 
@@ -37,7 +39,8 @@ def write_tiny_bert(path: Path, name: str = "Tiny BERT", pooling: int = 1, seed:
     writer.add_uint32("tokenizer.ggml.cls_token_id", 2)
     writer.add_sep_token_id(3)
     writer.add_mask_token_id(4)
-    for tensor, shape in _tensors(len(tokens)).items():
+    head = HEAD if pooling == RANK else {}
+    for tensor, shape in {**_tensors(len(tokens)), **head}.items():
         writer.add_tensor(tensor, _weights(tensor, shape, seed))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
