@@ -41,7 +41,9 @@ def start(module: str, *, background: bool = False, environment: dict[str, str] 
         encoding="utf-8",
         errors="replace",
         env=without_secrets(os.environ) | (environment or {}),
-        start_new_session=True,  # Ctrl-C in the terminal is for the parent alone, who then ends its children
+        # Ctrl-C in the terminal is for the parent alone, who then ends its children. Not a session of its own: Linux
+        # weighs sessions before processes (sched(7), autogroup), and the niceness of either would mean nothing
+        process_group=None if sys.platform == "win32" else 0,
         creationflags=flags,
     )
 
@@ -79,23 +81,9 @@ def step_back() -> None:
 
 
 def give_way() -> None:
-    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start.
-
-    Linux groups processes by session and weighs a group by its own niceness (sched(7), autogroup): without that, a
-    child with a session of its own takes half of the machine at any niceness of its process.
-    """
+    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start."""
     if sys.platform != "win32":
         os.nice(LOWEST_NICE)
-    group = Path("/proc/self/autogroup")
-    if sys.platform == "linux" and os.getsid(0) == os.getpid() and group.exists():
-        with contextlib.suppress(OSError):  # a kernel or container that lets nobody write there
-            group.write_text(str(LOWEST_NICE))
-
-
-def give_way_too() -> None:
-    """Give way where the parent does: the niceness of a process comes from its parent, that of its session does not."""
-    if sys.platform != "win32" and os.getpriority(os.PRIO_PROCESS, 0) >= LOWEST_NICE:
-        give_way()
 
 
 def die_with_parent(parent: int) -> None:

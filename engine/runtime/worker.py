@@ -23,7 +23,6 @@ from engine.runtime.load import LoadParams
 def main() -> None:
     """Load, report, and stay until standard input ends; answers under way are cut then."""
     child.die_with_parent(int(sys.argv[1]))
-    child.give_way_too()
     order = json.loads(sys.stdin.readline())
     life = child.exit_at_end_of_input()
     try:
