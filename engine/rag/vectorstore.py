@@ -49,7 +49,9 @@ class ChunkTable:
         self._opened: Table | None = None
 
     def write(self, files: Mapping[str, tuple[Sequence[Chunk], Vectors]]) -> None:
-        """Replace the chunks of these files (ids), all at once: readers see all old or all new ones."""
+        """Replace the chunks of these files (ids): no reader misses them, some see old ones beside the new for the
+        hundredth of a second between two commits. One commit would join the whole table (0.8 s at 100,000 chunks).
+        """
         chunks = [chunk for found, _ in files.values() for chunk in found]
         if not chunks:
             return self.delete(tuple(files))
@@ -59,9 +61,9 @@ class ChunkTable:
             rows, those = _rows(chunks, vectors, table.schema), _among(tuple(files))
             if not table.count_rows(those):
                 table.add(rows)
-            else:
-                merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-                merge.when_not_matched_by_source_delete(those).execute(rows)
+                return
+            table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+            table.delete(f"{those} AND NOT {_among([chunk.id for chunk in chunks], 'id')}")
 
     def delete(self, files: Sequence[str]) -> None:
         """Forget the chunks of these files."""
@@ -175,10 +177,10 @@ class ChunkTable:
                 table.tags.create(label, table.version)
 
     def labels(self) -> tuple[str, ...]:
-        """The labels that are kept."""
+        """The labels that are kept, in the order of letters."""
         with self._mapped():
             table = self._table()
-            return () if table is None else tuple(table.tags.list())
+            return () if table is None else tuple(sorted(table.tags.list()))
 
     def untag(self, label: str) -> None:
         """Let that version go; `maintain` removes it."""

@@ -103,7 +103,7 @@ def test_only_in_some_files(table: ChunkTable) -> None:
     assert {one.file for one, _ in table.text("été", 9, ["b", "c"])} == {"b", "c"}
 
 
-def test_a_file_is_replaced_in_one_step(table: ChunkTable, tmp_path: Path) -> None:
+def test_a_file_is_replaced(table: ChunkTable, tmp_path: Path) -> None:
     reader = ChunkTable(str(tmp_path / "db"))
     put(table, *(chunk(str(n), f"{FRENCH} {n}", n) for n in range(4)), chunk("1", ENGLISH, 0, "b"))
     assert reader.counts() == {"a": 4, "b": 1}

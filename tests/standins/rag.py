@@ -29,7 +29,7 @@ from engine.rag.values import Chunk, Splitting, Vectors
 from engine.settings import Settings
 
 EMBEDDER = "hashed"
-SMALL = Splitting(size=12, overlap=0)
+SMALL = Splitting(size=16, overlap=0)
 
 
 class Hashed:
