@@ -6,6 +6,7 @@ import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard
+from apps.ui.documents import sample_sources
 from engine.documents import READABLE
 from engine.rag import sources
 
@@ -65,10 +66,3 @@ def _added(desk: Desk) -> None:
         brought.append(sources.pasted(f"{desk.ui.t('documents.pasted_name', number=number)}.txt", text))
     if brought and desk.attempt(lambda: desk.index(tuple(brought))) is not None:
         st.session_state[desk.key("url")] = st.session_state[desk.key("pasted")] = ""
-
-
-def sample_sources() -> tuple[sources.Source, ...]:
-    """Our twelve short documents in French and English."""
-    from engine.rag.questions import samples
-
-    return tuple(sources.pasted(one.name, one.text) for one in samples().sources)

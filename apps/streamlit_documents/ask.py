@@ -6,8 +6,6 @@ import time
 
 import streamlit as st
 
-from apps.streamlit_documents.adding import sample_sources
-from apps.streamlit_documents.asking import Look
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_documents.drawer import drawer
 from apps.streamlit_documents.passages import cards, links
@@ -15,8 +13,9 @@ from apps.streamlit_documents.settings import settings
 from apps.streamlit_documents.under import under
 from apps.streamlit_kit import guard, plain, show_error
 from apps.ui import present
+from apps.ui.asking import Look
 from apps.ui.citations import linked, unknown_numbers
-from apps.ui.documents import COMPARED, notes, nothing
+from apps.ui.documents import COMPARED, notes, nothing, sample_sources
 from engine.rag.grounding import MODES
 
 LOOK_EVERY_S = 0.2

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from apps.streamlit_documents.asking import Asked, Look, asked
 from apps.streamlit_kit import Kept, Ui, browser_watch, show_error
+from apps.ui.asking import Asked, Look, asked
 from apps.ui.documents import ADDRESS, START, from_address, retrieval_of, to_address
 from engine.errors import EngineError
 from engine.jobs import OPEN, Job

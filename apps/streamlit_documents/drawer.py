@@ -8,9 +8,9 @@ import streamlit as st
 
 from apps import host
 from apps.streamlit_chat.drawer import own_address, views
-from apps.streamlit_documents.asking import Look
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard
+from apps.ui.asking import Look
 from apps.ui.trace_panel import KEY_VARIABLE, TracePanel, panel
 from engine.errors import NotFound
 from engine.trace import Trace

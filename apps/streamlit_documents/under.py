@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import streamlit as st
 
-from apps.streamlit_documents.asking import Look
 from apps.streamlit_documents.desk import Desk
 from apps.ui import present
+from apps.ui.asking import Look, record
 
 
 def under(desk: Desk, name: str, look: Look) -> None:
@@ -29,10 +28,3 @@ def under(desk: Desk, name: str, look: Look) -> None:
             "application/json", icon=":material/download:", type="tertiary", help=t("documents_ask.save_help"),
             on_click="ignore", key=desk.key(f"save.{name}"),
         )  # fmt: skip
-
-
-def record(look: Look) -> dict[str, Any]:
-    """Question and answer with all that they were made from, ready for JSON."""
-    assert look.result is not None
-    told = look.result.to_dict() if look.answered is None else look.answered.to_dict()
-    return {"format": "atelier-document-answer/1", "question": look.question, **told}

@@ -14,6 +14,7 @@ from apps.ui.i18n import Words
 from apps.ui.theme import OKABE_ITO
 from engine.errors import error_from
 from engine.jobs import Job
+from engine.rag import sources
 from engine.rag.collections import Collection
 from engine.rag.grounding import MODES, Grounding, Source
 from engine.rag.retrieval import Found, default
@@ -69,6 +70,13 @@ ADDRESS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "diversity": ("diversity", _between(0, 1)),
     "neighbours": ("neighbours", _between(0, 10, int)),
 }
+
+
+def sample_sources() -> tuple[sources.Source, ...]:
+    """Our twelve short documents in French and English."""
+    from engine.rag.questions import samples
+
+    return tuple(sources.pasted(one.name, one.text) for one in samples().sources)
 
 
 def from_address(query: Mapping[str, str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Answers on their way, each in a thread of its own, so that the page stays usable and looks as often as it likes.
 
 A `Look` is one answer at one moment and never changes: whoever draws takes one and draws all of it from that. Knows no
-widget.
+framework.
 """
 
 from __future__ import annotations
@@ -111,3 +111,10 @@ def asked(wanted: Mapping[str, Any], watched: Callable[[], bool]) -> dict[str, A
         said = model.stream(messages, wanted["params"], owner=wanted["owner"])
         found["without"] = Asked(question, model, said, watched)
     return found
+
+
+def record(look: Look) -> dict[str, Any]:
+    """Question and answer with all that they were made from, ready for JSON."""
+    assert look.result is not None
+    told = look.result.to_dict() if look.answered is None else look.answered.to_dict()
+    return {"format": "atelier-document-answer/1", "question": look.question, **told}
