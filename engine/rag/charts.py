@@ -36,7 +36,8 @@ def comparison(
         for row in chart_rows(result, measures)
     ]
     order = list(dict.fromkeys(row["configuration"] for row in rows))
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    data: Any = {"values": rows}
+    base = alt.Chart(data).encode(
         y=alt.Y("configuration:N", sort=order, title=words.get("configuration", "configuration"))
     )
     scale = alt.Scale(domain=[0, 1])
