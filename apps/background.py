@@ -1,4 +1,5 @@
-"""What happens behind the first page: the model is loaded, Gradio is imported, second processes are told where we are.
+"""What happens behind the first page: the model is loaded, Gradio is imported, second processes are told where we are,
+and what an end of the program interrupted goes on.
 
 Knows no page.
 """
@@ -59,7 +60,7 @@ class Background:
         loop = asyncio.get_running_loop()
         patience = loop.call_later(PATIENCE_S, self._first.seen.set)
         closed = threading.Event()
-        threading.Thread(target=_load_model, name="first-load", daemon=True).start()
+        threading.Thread(target=_first_work, name="first-load", daemon=True).start()
         if host.engine().settings.prepare and native_state().state == "building":
             threading.Thread(target=_prepare_later, args=(closed,), name="prepare-later", daemon=True).start()
         begin = self.gradio.asked if self._options.gradio_on_demand else self._first.seen
@@ -120,6 +121,22 @@ def _gradio_router(apps: list[tuple[str, Any]]) -> Any:
     from apps.gradio_app import mounted
 
     return Router(mounted(apps))
+
+
+def _first_work() -> None:
+    """The model first: people wait for it."""
+    _load_model()
+    _resume_indexing()
+
+
+def _resume_indexing() -> None:
+    """Queue the collections whose indexing an end of the program interrupted."""
+    from engine.rag.indexing import resume
+
+    try:
+        resume(host.engine())
+    except EngineError as error:  # the collection's page offers to index again
+        log.warning("indexing could not be resumed: %s", error)
 
 
 def _load_model() -> None:

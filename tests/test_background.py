@@ -10,6 +10,7 @@ import pytest
 
 from apps import background
 from engine.catalog import BUNDLED
+from engine.errors import StoreFailed
 from tests.patience import SOON_S
 
 
@@ -69,3 +70,22 @@ def test_the_end_of_the_application_ends_the_waiting(monkeypatch: pytest.MonkeyP
     stage = Stage(monkeypatch)
     stage.end.set()
     assert stage.play() == []
+
+
+def test_interrupted_indexing_goes_on_after_the_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch)
+    monkeypatch.setattr("engine.rag.indexing.resume", lambda engine: stage.done.append("resume"))
+    background._first_work()
+    assert stage.done == ["load", "resume"]
+
+
+def test_a_store_that_fails_then_is_a_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(engine: object) -> None:
+        raise StoreFailed("no", reason="busy")
+
+    Stage(monkeypatch)
+    monkeypatch.setattr("engine.rag.indexing.resume", fails)
+    background._resume_indexing()
+    assert "indexing could not be resumed" in caplog.text
