@@ -7,7 +7,6 @@ import streamlit as st
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard
 from apps.ui.documents import sample_sources
-from engine.documents import READABLE
 from engine.rag import sources
 
 UPLOAD_MB = 200
@@ -24,7 +23,7 @@ def adding(desk: Desk) -> None:
         st.markdown(t("documents.none"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.file_uploader(
-            t("documents.drop"), [*READABLE, "zip"], accept_multiple_files=True, key=desk.key(_drop_name(desk)),
+            t("documents.drop"), accept_multiple_files=True, key=desk.key(_drop_name(desk)),
             help=t("documents.drop_help"), max_upload_size=UPLOAD_MB, on_change=_dropped, args=(desk,),
         )  # fmt: skip
         fold = desk.key("fold.more")

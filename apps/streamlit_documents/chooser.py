@@ -57,7 +57,7 @@ def _new(desk: Desk) -> None:
     name = st.text_input(t("documents.name"), max_chars=100, key=desk.key("new.name"))
     with st.expander(t("documents.cutting")):
         embedder = st.selectbox(
-            t("documents.embedder"), _embedders(desk), key=desk.key("new.embedder"), accept_new_options=True,
+            t("documents.embedder"), embedders(desk), key=desk.key("new.embedder"), accept_new_options=True,
             help=f"{t('glossary.embedding.text')} {t('documents.embedder_help')}",
         )  # fmt: skip
         kind = st.selectbox(t("documents.kind"), SPLITTING_KINDS, key=desk.key("new.kind"),
@@ -72,7 +72,7 @@ def _new(desk: Desk) -> None:
               key=desk.key("new.create"), on_click=_create, args=(desk, name, embedder, cut))  # fmt: skip
 
 
-def _embedders(desk: Desk) -> tuple[str, ...]:
+def embedders(desk: Desk) -> tuple[str, ...]:
     """The names of those that can be used here, the default first; their files are looked at once."""
     from engine.rag.embedders import default_embedder, options
 

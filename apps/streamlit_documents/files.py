@@ -6,7 +6,7 @@ import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard, show_error, table
-from apps.ui.documents import COLUMNS, file_rows, index_progress
+from apps.ui.documents import COLUMNS, SIGNS, file_rows, index_progress
 from engine.errors import error_from
 from engine.jobs import OPEN
 
@@ -24,9 +24,7 @@ def files(desk: Desk) -> None:
     else:
         _left(desk)
     if desk.files:
-        bad = any(file.state == "failed" for file in desk.files)
-        label = f"{desk.ui.t('documents.table')} ({desk.ui.words.number(len(desk.files))})"
-        with st.expander(label, expanded=bad or len(desk.files) <= FEW, key=desk.key("table")):
+        with st.expander(_label(desk), expanded=len(desk.files) <= FEW, key=desk.key("table")):
             _table(desk)
 
 
@@ -54,6 +52,13 @@ def _left(desk: Desk) -> None:
             st.caption(desk.ui.words.n("documents.waiting_left", waiting), width="content")
             st.button(desk.ui.t("documents.go_on"), icon=":material/resume:", key=desk.key("go_on"),
                       on_click=lambda: desk.attempt(desk.index))  # fmt: skip
+
+
+def _label(desk: Desk) -> str:
+    """The table in a few words: how many files, and how many could not be read."""
+    words, failed = desk.ui.words, sum(file.state == "failed" for file in desk.files)
+    label = words.n("documents.files", len(desk.files))
+    return label if not failed else f"{label} · {SIGNS['failed']} {words.n('documents.failed', failed)}"
 
 
 def _table(desk: Desk) -> None:

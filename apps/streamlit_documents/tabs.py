@@ -8,11 +8,13 @@ import streamlit as st
 
 from apps.streamlit_documents.ask import ask, empty
 from apps.streamlit_documents.desk import Desk
+from apps.streamlit_documents.evaluate import evaluate
+from apps.streamlit_documents.mapped import mapped
 from apps.streamlit_documents.opened import opened
 from apps.streamlit_documents.search import search
 from apps.streamlit_kit import guard
 
-DRAWN: Mapping[str, Callable[[Desk], None]] = {"ask": ask, "search": search}
+DRAWN: Mapping[str, Callable[[Desk], None]] = {"ask": ask, "search": search, "evaluate": evaluate, "map": mapped}
 
 
 def tabs(desk: Desk) -> None:

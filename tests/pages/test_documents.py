@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.ui.evaluation import WAYS, chart, chart_text, differences, head, results_csv, rows
+from apps.ui.i18n import words
 from engine.person import LOCAL
 from engine.rag.collections import Collection
+from engine.rag.evaluating import results
+from engine.rag.evaluation import Configuration, Measured, measure
+from engine.rag.questions import Question
 from engine.rag.sources import pasted, upload
+from engine.rag.values import Retrieval
 from tests.pages.conftest import ROOT, EchoEngine, texts
 from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
 
@@ -66,3 +72,48 @@ def test_a_question_is_answered_with_passages(page: AppTest, collection: Collect
     clean(page)
     look = page.session_state["documents.asked"]["with"].look
     assert look.grounding is not None and look.grounding.sources[0].chunk.name == "cat.txt"
+
+
+def test_search_shows_every_score(page: AppTest, collection: Collection) -> None:
+    page.query_params["show"] = "search"
+    page.run()
+    page.text_input(key="documents.searched").set_value("dog moon")
+    page.button(key="documents.search_go").click().run()
+    clean(page)
+    found = page.session_state["documents.found"][1].passages[0]
+    assert found.chunk.name == "dog.txt" and set(found.scores) >= {"vector", "text", "fused"}
+    assert "dog.txt" in " ".join(button.label for button in page.button)
+
+
+def test_the_map_shows_the_collection(page: AppTest, collection: Collection) -> None:
+    page.query_params["show"] = "map"
+    page.run()
+    page.text_input(key="documents.map_question").set_value("dog moon").run()
+    clean(page)
+    assert f"{collection.chunks} chunks of {collection.chunks}" in texts(page)
+
+
+def test_a_measurement_is_put_into_the_queue(page: AppTest, collection: Collection, engine: EchoEngine) -> None:
+    page.query_params["show"] = "evaluate"
+    page.run()
+    clean(page)
+    page.button(key="documents.eval.start").click().run()
+    clean(page)
+    job = engine.jobs.list(LOCAL.id)[-1]
+    engine.jobs.cancel(job.id)
+    assert job.args["file"] == "samples" and [one["name"] for one in job.args["configurations"]] == [*WAYS[:-1]]
+    assert [Configuration.from_dict(one).name for one in job.args["configurations"]] == [*WAYS[:-1]]
+
+
+def test_a_measurement_is_told_with_intervals(page: AppTest, collection: Collection, engine: EchoEngine) -> None:
+    table = engine.collections.table(collection)
+    asked = (Question("1", "chat tapis", ("tapis",), "cat.txt"), Question("2", "dog moon", ("moon",), "dog.txt"))
+    ways = [Configuration("default"), Configuration("text", retrieval=Retrieval("text"))]
+    found = [Measured(one, 2, tuple(measure(table, Hashed(), asked, one.retrieval))) for one in ways]
+    told = results(found)
+    words_ = words("en")
+    assert [row[0] for row in rows(told, words_)] == ["default (hybrid)", "words alone"]
+    assert len(head(words_)) == len(rows(told, words_)[0])
+    assert chart(told, "mrr", words_).to_dict() and chart_text(told, "mrr", words_)
+    assert len(differences(told, "mrr", words_)) == 1
+    assert results_csv(told).count("\n") == 1 + sum(len(one["intervals"]) for one in told["configurations"])

@@ -1,0 +1,56 @@
+"""The results of an evaluation: a table with intervals, one measure as a plot, differences in words, the files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import streamlit as st
+
+from apps.streamlit_documents.desk import Desk
+from apps.streamlit_kit import plain, table
+from apps.ui.evaluation import (
+    chart,
+    chart_text,
+    differences,
+    head,
+    key_of,
+    plotted,
+    results_csv,
+    results_json,
+    rows,
+)
+from engine.jobs import Job
+from engine.rag.evaluation import MEASURES
+
+
+def measured(desk: Desk, done: Mapping[str, Job]) -> None:
+    """The evaluation that was chosen, the latest at first."""
+    t, words = desk.ui.t, desk.ui.words
+    chosen = next(iter(done))
+    if len(done) > 1:
+        chosen = st.selectbox(t("documents_eval.earlier"), list(done), format_func=lambda key: _told(desk, done[key]),
+                              key=desk.key("eval.shown"))  # fmt: skip
+    results = done[chosen].result
+    st.caption(words.n("documents_eval.questions", results["questions"]))
+    table(head(words), rows(results, words))
+    st.caption(t("documents_eval.intervals"))
+    known = plotted(results)
+    measure = st.selectbox(t("documents_eval.plot"), known, key=desk.key("eval.measure"),
+                           format_func=lambda name: t(f"documents_eval.measure.{key_of(name)}"))  # fmt: skip
+    if measure is not None:
+        st.altair_chart(chart(results, measure, words), alt=chart_text(results, measure, words))
+    if measure in MEASURES:
+        for told in differences(results, measure, words):
+            st.markdown(f"- {plain(told)}")
+    with st.container(horizontal=True):
+        for name, text, kind in (("csv", results_csv(results), "text/csv"),
+                                 ("json", results_json(results), "application/json")):  # fmt: skip
+            st.download_button(name.upper(), text, f"evaluation.{name}", kind, icon=":material/download:",
+                               type="tertiary", on_click="ignore", key=desk.key(f"eval.{name}"))  # fmt: skip
+
+
+def _told(desk: Desk, job: Job) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
+    count = desk.ui.words.n("documents_eval.count", len(job.result["configurations"]))
+    return f"{when} · {job.title} · {count}"
