@@ -1,7 +1,10 @@
-"""The child process that reads one file: what to read on standard input, JSON out. Its time and memory are bounded.
+"""The child process that reads one file or draws one page of it: what to do on standard input, JSON out. Its time and
+memory are bounded.
 
     python -m engine.documents.child PARENT_PID  <<< '{"name", "path", "format"}'
     {"pages": […], "warnings": […], "unit": …}    or    {"error": {"code", "message", "details", …}}
+    python -m engine.documents.child PARENT_PID  <<< '{"name", "path", "format": "pdf", "page", "before", "passage"}'
+    {"png": base64, "width", "height", "marks"}    or    {"error": …}
 
 It runs at its parent's priority, since a person waits.
 """
@@ -35,13 +38,18 @@ def main() -> None:
     _bound()
     order = json.loads(sys.stdin.readline())
     out, sys.stdout = sys.stdout, sys.stderr
-    out.write(json.dumps(_answer(order["name"], order["path"], order["format"])))
+    out.write(json.dumps(_answer(order)))
     out.flush()
 
 
-def _answer(name: str, path: str, kind: Format) -> dict[str, Any]:
+def _answer(order: dict[str, Any]) -> dict[str, Any]:
+    name, path = order["name"], order["path"]
     try:
-        return asdict(bounded(_read(name, path, kind)))
+        if "page" in order:
+            from engine.documents.picture import draw
+
+            return draw(name, path, order["page"], order["before"], order["passage"])
+        return asdict(bounded(_read(name, path, order["format"])))
     except EngineError as error:
         return {"error": error.to_dict()}
     except MemoryError:

@@ -51,14 +51,20 @@ def _doubts(name: str, kind: Format) -> tuple[Warning_, ...]:
 
 
 def _read_apart(name: str, data: bytes, kind: Format) -> Found:
-    with _stored(data) as path:
-        answer = _ask(name, {"name": name, "path": path, "format": kind})
-    if "error" in answer:
-        raise error_from(answer["error"])
+    answer = apart(name, data, {"format": kind})
     return Found(tuple(answer["pages"]), tuple(answer["warnings"]), answer["unit"])
 
 
-def _ask(name: str, order: dict[str, str]) -> dict[str, Any]:
+def apart(name: str, data: bytes, order: dict[str, Any]) -> dict[str, Any]:
+    """What the child process answers to an order about these bytes (engine.documents.child). Raises BadFile."""
+    with _stored(data) as path:
+        answer = _ask(name, {"name": name, "path": path, **order})
+    if "error" in answer:
+        raise error_from(answer["error"])
+    return answer
+
+
+def _ask(name: str, order: dict[str, Any]) -> dict[str, Any]:
     with child.start("engine.documents.child") as process:
         try:
             out, errors = process.communicate(json.dumps(order) + "\n", timeout=WALL_S)
