@@ -12,6 +12,7 @@ from typing import Any
 from apps.ui import present
 from apps.ui.i18n import Words
 from apps.ui.theme import OKABE_ITO
+from engine.documents import Document
 from engine.errors import error_from
 from engine.jobs import Job
 from engine.rag import sources
@@ -19,6 +20,7 @@ from engine.rag.collections import Collection
 from engine.rag.grounding import MODES, Grounding, Source
 from engine.rag.retrieval import Found, default
 from engine.rag.rows import CollectionFile
+from engine.rag.splitting import pages
 from engine.rag.values import ARMS, FUSIONS, Passage, Retrieval, Score
 
 Values = Mapping[str, Any]
@@ -267,6 +269,15 @@ class Around:
     passage: str
     after: str
     cut: bool
+
+
+def on_page(document: Document, page: int, start: int, end: int) -> tuple[str, str]:
+    """What of these characters of a document lies on that page, and the page's text before it."""
+    found = next((one for one in pages(document) if one.number == page), None)
+    if found is None:
+        return "", ""
+    first, last = (max(found.start, min(found.end, place)) for place in (start, end))
+    return document.text[found.start : first], document.text[first:last]
 
 
 AROUND = 6000  # characters before and after a passage: some pages
