@@ -1,4 +1,4 @@
-"""The token strips and the verse strip as Gradio components. Knows Gradio, and nothing of conversations."""
+"""Token strips, verses, chunks and passages as Gradio components. Knows Gradio, and not what they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.ui import strips, verses
+from apps.ui import chunks, passages, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -46,6 +46,18 @@ def verse_strip(**options: Any) -> gr.HTML:
     changes what is new.
     """
     return _html("verseStrip", options, verses.style(), verses.script())
+
+
+def chunk_view(**options: Any) -> gr.HTML:
+    """A document with its chunks in colour; its value is what `apps.ui.chunks.chunk_data` gives, or None."""
+    return _html("chunkView", options, chunks.style(), chunks.script())
+
+
+def passage_view(**options: Any) -> gr.HTML:
+    """Numbered passages with their scores; its value is what `apps.ui.passages.passage_data` gives, or None. Its event
+    `choose` calls a function with gr.EventData: `apps.ui.passages.opened_of(event._data, sources)` is what was clicked.
+    """
+    return _html("passageView", options, passages.style(), passages.script())
 
 
 def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The token strips and the verse strip as Streamlit components. Knows Streamlit, and nothing of conversations."""
+"""Token strips, verses, chunks and passages as Streamlit components. Knows Streamlit, and not what they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from apps.ui import citations, strips, verses
+from apps.ui import chunks, citations, passages, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -23,6 +23,13 @@ export default ({ data, parentElement, setTriggerValue }) =>
 """
 _VERSES = """
 export default ({ data, parentElement }) => verseStrip(parentElement.querySelector(".strips"), data);
+"""
+_CHUNKS = """
+export default ({ data, parentElement }) => chunkView(parentElement.querySelector(".strips"), data);
+"""
+_PASSAGES = """
+export default ({ data, parentElement, setTriggerValue }) =>
+  passageView(parentElement.querySelector(".strips"), data, (told) => setTriggerValue("opened", told.opened));
 """
 _LINKS = """
 export default ({ setTriggerValue }) => citationLinks((number) => setTriggerValue("opened", number));
@@ -70,6 +77,29 @@ def _component(name: str, mount: str) -> Any:
 def _verses() -> Any:
     script = verses.script() + _VERSES
     return st.components.v2.component("atelier_verses", html=_ROOT, css=verses.style(), js=script)
+
+
+def chunk_view(data: Mapping[str, Any], key: str) -> None:
+    """A document with its chunks in colour (`apps.ui.chunks.chunk_data`); other data recolours it in place."""
+    _chunks()(data=dict(data), key=key)
+
+
+@functools.cache
+def _chunks() -> Any:
+    return st.components.v2.component("atelier_chunks", html=_ROOT, css=chunks.style(), js=chunks.script() + _CHUNKS)
+
+
+def passage_view(data: Mapping[str, Any], key: str, on_opened: Callable[[], None] | None = None) -> None:
+    """Numbered passages with their scores (`apps.ui.passages.passage_data`). `on_opened` is called before the page runs
+    again; `apps.ui.passages.opened_of(st.session_state[key], sources)` tells there which was clicked.
+    """
+    _passages()(data=dict(data), key=key, on_opened_change=on_opened or _nothing)
+
+
+@functools.cache
+def _passages() -> Any:
+    script = passages.script() + _PASSAGES
+    return st.components.v2.component("atelier_passages", html=_ROOT, css=passages.style(), js=script)
 
 
 def opened_passage(key: str, on_opened: Callable[[], None]) -> None:
