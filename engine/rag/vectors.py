@@ -151,7 +151,7 @@ class VectorCache:
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
 
 
-def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> Vectors:
+def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None, *, batch: int = BATCH) -> Vectors:
     """One unit vector per text, in order, shape (texts, dimensions); equal texts and cached ones are computed once.
 
     Batches of texts of like length, each in the cache as soon as it is there: whoever is killed goes on from there.
@@ -159,7 +159,7 @@ def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = 
     """
     wanted = list(dict.fromkeys(texts))
     known = cache.get(embedder.fingerprint, wanted) if cache else {}
-    for some, vectors in _computed(embedder, [text for text in wanted if text not in known]):
+    for some, vectors in _computed(embedder, [text for text in wanted if text not in known], batch):
         made = dict(zip(some, vectors, strict=True))
         known |= made
         if cache:
@@ -169,8 +169,8 @@ def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = 
     return np.stack([known[text] for text in texts])
 
 
-def _computed(embedder: Embedder, texts: list[str]) -> Iterator[tuple[list[str], Vectors]]:
-    for some in _slices(sorted(texts, key=len), BATCH):
+def _computed(embedder: Embedder, texts: list[str], batch: int) -> Iterator[tuple[list[str], Vectors]]:
+    for some in _slices(sorted(texts, key=len), batch):
         yield some, embedder.passages(some)
 
 
