@@ -37,7 +37,7 @@ def passage_data(sources: Sequence[Source], words: Words, *, name: str = "") -> 
     best = best_scores(source.passage for source in sources)
     return {
         "name": name or words.t("documents_ask.passages"),
-        "words": {"open": words.t("documents_ask.open_help"), "warning": words.t("passage_view.warning")},
+        "words": {"open": words.t("documents_ask.open_help")},
         "passages": [
             {
                 "number": source.number,

@@ -1,7 +1,7 @@
 // Numbered passages with score bars: JSON in, text nodes out. It stands behind strips.js, whose `make` and `fresh` it
 // uses; no export and no import, as there.
 
-// data: {name, words: {open, warning}, passages: [{number, place, heading, text, warnings, scores: [{name, value, rank, share}]}]}
+// data: {name, words: {open}, passages: [{number, place, heading, text, warnings, scores: [{name, value, rank, share}]}]}
 // `report({opened})` is called with the place in the list of the passage that was clicked.
 function passageView(root, data, report) {
   root.report = report;
@@ -22,9 +22,8 @@ function passageCard(root, data, passage, at) {
   card.append(open);
   if (passage.heading) card.append(make("p", "passage-heading", passage.heading));
   for (const told of passage.warnings) {
-    const line = make("p", "passage-warning", `⚠ ${told}`);
+    const line = make("p", "passage-warning", told);
     line.setAttribute("role", "note");
-    line.setAttribute("aria-label", `${data.words.warning} ${told}`);
     card.append(line);
   }
   const text = make("div", "passage-text", passage.text);
