@@ -6,8 +6,10 @@ import subprocess
 import sys
 from types import ModuleType
 
+import pytest
+
 import engine
-from engine import comptine
+from engine import comptine, rag
 
 
 def test_all_is_sorted_and_everything_in_it_exists() -> None:
@@ -22,8 +24,8 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
     assert not heavy & set(loaded)
 
 
-def test_the_rhymes_names_are_sorted_and_none_is_hidden_by_a_module() -> None:
-    assert comptine.__all__ == sorted(
-        comptine.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
-    )
-    assert not [name for name in comptine.__all__ if isinstance(getattr(comptine, name), ModuleType)]
+@pytest.mark.parametrize("package", [comptine, rag])
+def test_a_packages_names_are_sorted_and_none_is_hidden_by_a_module(package: ModuleType) -> None:
+    names = package.__all__
+    assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert not [name for name in names if isinstance(getattr(package, name), ModuleType)]
