@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -11,16 +10,16 @@ from apps.streamlit_documents.chooser import embedders
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_documents.measured import measured
 from apps.streamlit_kit import guard, show_error
-from apps.ui.evaluation import COLUMNS, CONFIGURATIONS_MAX, WAYS, configurations, job_args, questions_csv
-from engine.errors import BadInput, error_from
+from apps.ui.evaluation import COLUMNS, CONFIGURATIONS_MAX, WAYS, configurations, questions_csv
+from engine.errors import error_from
 from engine.jobs import OPEN, Job
-from engine.rag.evaluation import Configuration
+from engine.rag.evaluation import Configuration, Hit
 from engine.rag.values import SPLITTING_KINDS, Splitting
 
 LOOK_EVERY_S = 1.0
 SETS = ("samples", "file", "written")
 WHERE = ("set", "collection")
-HITS = ("document", "answer")
+HITS: tuple[Hit, ...] = get_args(Hit)
 FILE_MB = 64
 SIZES = (64, 128, 192, 256, 384)
 OVERLAP = 10  # per cent of the size, as in the default
@@ -134,11 +133,11 @@ def _overlap(size: int) -> int:
     return usual.overlap if size == usual.size else round(size * OVERLAP / 100)
 
 
-def _start(desk: Desk, file: Any, wanted: tuple[Configuration, ...], hit: str, in_collection: bool) -> None:
+def _start(desk: Desk, file: Any, wanted: tuple[Configuration, ...], hit: Hit, in_collection: bool) -> None:
     """Put it into the queue of heavy work; one at a time for each person."""
 
     def act() -> None:
-        from engine.rag.evaluating import TASK, keep, question_set
+        from engine.rag.evaluating import keep, start
 
         now = desk.fresh
         if any(job.state in OPEN for job in _jobs(now)):
@@ -146,13 +145,7 @@ def _start(desk: Desk, file: Any, wanted: tuple[Configuration, ...], hit: str, i
         ui, one = now.ui, now.collection
         assert one is not None
         place = file if isinstance(file, str) else str(keep(ui.engine.settings, *file))
-        asked = question_set(place)  # what is wrong with a file is said at once
-        if not in_collection and not asked.sources:
-            raise BadInput(f"{asked.name} brings no documents", reason="no_documents")
-        args: Mapping[str, Any] = job_args(
-            str(ui.engine.settings.home), place, wanted, hit, now.owner, one.id if in_collection else None,
-            ui.person.role,
-        )  # fmt: skip
-        ui.engine.jobs.submit(now.owner, TASK, args, one.name if in_collection else ui.t("section.documents"))
+        start(ui.engine, now.owner, place, wanted, hit, collection=one.id if in_collection else None,
+              role=ui.person.role)  # fmt: skip
 
     desk.attempt(act)

@@ -53,4 +53,4 @@ def measured(desk: Desk, done: Mapping[str, Job]) -> None:
 def _told(desk: Desk, job: Job) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
     count = desk.ui.words.n("documents_eval.count", len(job.result["configurations"]))
-    return f"{when} · {job.title} · {count}"
+    return " · ".join((when, desk.ui.words.n("documents_eval.questions", job.result["questions"]), count))

@@ -8,10 +8,10 @@ from dataclasses import asdict
 import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
-from apps.streamlit_documents.passages import card
+from apps.streamlit_documents.passages import shown
 from apps.streamlit_documents.settings import settings
 from apps.streamlit_kit import plain
-from apps.ui.documents import best_scores, nothing, times
+from apps.ui.documents import nothing, times
 from engine.rag.grounding import source_of
 from engine.rag.retrieval import Found
 
@@ -55,9 +55,7 @@ def _found(desk: Desk, found: Found) -> None:
     if not found.passages:
         st.info(nothing(found, words), icon=":material/search_off:")
         return
-    best = best_scores(found.passages)
-    for number, passage in enumerate(found.passages, 1):
-        card(desk, source_of(passage, number), best)
+    shown(desk, [source_of(passage, number) for number, passage in enumerate(found.passages, 1)], "found")
     st.download_button(
         t("documents_search.save"), lambda: json.dumps(asdict(found), ensure_ascii=False, indent=1), "passages.json",
         "application/json", icon=":material/download:", type="tertiary", on_click="ignore", key=desk.key("found_save"),

@@ -194,29 +194,6 @@ def _rank(rank: int | None, words: Words) -> str:
     return words.t("documents.no_rank") if rank is None else words.t("documents.rank", rank=rank)
 
 
-def scores_html(rows: Iterable[ScoreRow]) -> str:
-    """The scores as a small table with bars; every text is escaped."""
-    lines = "".join(
-        f'<tr><th scope="row" style="{_CELL};text-align:left;font-weight:400">{html.escape(row.name)}</th>'
-        f'<td style="{_CELL};width:100%"><div style="background:#8883;height:.45rem;border-radius:2px" '
-        f'aria-hidden="true"><div style="background:{OKABE_ITO["blue"]};height:100%;border-radius:2px;'
-        f'width:{100 * row.share:.1f}%"></div></div></td>'
-        f'<td style="{_CELL};text-align:right">{html.escape(row.value)}</td>'
-        f'<td style="{_CELL};text-align:right">{html.escape(row.rank)}</td></tr>'
-        for row in rows
-    )
-    return f'<table style="width:100%;border:0;border-collapse:collapse;font-size:.75rem">{lines}</table>'
-
-
-_CELL = "border:0;padding:0 .4rem 0 0;white-space:nowrap"
-
-
-def excerpt_html(text: str, highest: str = "9rem") -> str:
-    """A passage's text as it stands, in a box of its own that scrolls; escaped."""
-    return (f'<div tabindex="0" style="white-space:pre-wrap;overflow-wrap:anywhere;max-height:{highest};overflow:auto;'
-            f'font-size:.85rem;line-height:1.45">{html.escape(text.strip())}</div>')  # fmt: skip
-
-
 def warnings(source: Source, words: Words) -> tuple[str, ...]:
     """What is suspicious in a passage, in sentences."""
     return tuple(words.t(f"documents.suspicion.{code}") for code in source.warnings)

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -183,12 +183,3 @@ def questions_csv(lines: Iterable[Mapping[str, Any]]) -> bytes:
         if cells["question"]:
             writer.writerow(cells)
     return text.getvalue().encode()
-
-
-def job_args(
-    home: str, file: str, wanted: Sequence[Configuration], hit: str, owner: str, collection: str | None, role: str
-) -> dict[str, Any]:
-    """The arguments of the task (engine.rag.evaluating.evaluate)."""
-    told = [asdict(one) | {"retrieval": asdict(one.retrieval) | {"files": list(one.retrieval.files)}} for one in wanted]
-    return {"home": home, "file": file, "configurations": told, "hit": hit, "owner": owner, "collection": collection,
-            "role": role}  # fmt: skip

@@ -36,6 +36,7 @@ from engine.tasks import Progress
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.jobs import Job
     from engine.rag.vectorstore import ChunkTable
 
 TASK = "engine.rag.evaluating:evaluate"
@@ -60,6 +61,25 @@ def question_set(file: str) -> QuestionSet:
         return read_questions(Path(file).name, Path(file).read_bytes())
     except OSError as error:
         raise BadFile(f"{file} cannot be read: {error.strerror}", path=file, reason=str(error.strerror)) from error
+
+
+def start(
+    engine: Engine, owner: str, file: str, configurations: Sequence[Configuration], hit: Hit = "document", *,
+    collection: str | None = None, role: Literal["teacher", "student"] = "teacher", key: str | None = None,
+) -> Job:  # fmt: skip
+    """The job that measures them: `file` is what `keep` gave, or `samples`; `collection` (id) is asked in place of the
+    set's own documents. Its result is that of `results`. Raises at once BadFile of the questions, BadInput, NotFound.
+    """
+    asked = question_set(file)
+    if not configurations:
+        raise BadInput("no configuration to measure", reason="no_configuration")
+    if collection is None and not asked.sources:
+        raise BadInput(f"{asked.name} brings no documents", reason="no_documents")
+    if collection is not None:
+        engine.collections.get(owner, collection)
+    args: dict[str, Any] = {"home": str(engine.settings.home), "file": file, "hit": hit, "owner": owner}
+    args |= {"collection": collection, "role": role, "configurations": [one.to_dict() for one in configurations]}
+    return engine.jobs.submit(owner, TASK, args, f"rag {len(asked.questions)}", secrets={"key": key})
 
 
 def evaluate(
@@ -200,10 +220,12 @@ def indexed(
 ) -> Iterator[int]:
     """Number of documents written, some at a time; vectors come from the cache of the data folder where they can."""
     from engine.documents import Document
+    from engine.rag.context import embedded
     from engine.rag.splitting import WordCount, split
     from engine.rag.vectors import VectorCache, embed
 
     count = WordCount(embedder.count)
+    known = embedded(cut or Splitting(headings=False), embedder)
     with VectorCache.of(settings) as cache:
         for at in range(0, len(sources), FILES_AT_ONCE):
             files: dict[str, tuple[Chunk, ...]] = {}
@@ -211,7 +233,8 @@ def indexed(
                 document = Document(source.name, source.text, (source.text,))
                 key = f"{number:06d}"
                 files[key] = by_characters(document, key) if cut is None else split(document, key, cut, count)
-            vectors = iter(embed(embedder, [chunk.text for chunks in files.values() for chunk in chunks], cache))
+            texts = [known(chunk) for chunks in files.values() for chunk in chunks]
+            vectors = iter(embed(embedder, texts, cache))
             made.write({key: (chunks, _taken(vectors, len(chunks), embedder)) for key, chunks in files.items()})
             yield len(files)
         made.maintain()

@@ -82,7 +82,16 @@ def test_search_shows_every_score(page: AppTest, collection: Collection) -> None
     clean(page)
     found = page.session_state["documents.found"][1].passages[0]
     assert found.chunk.name == "dog.txt" and set(found.scores) >= {"vector", "text", "fused"}
-    assert "dog.txt" in " ".join(button.label for button in page.button)
+
+
+def test_a_document_is_cut_as_the_controls_say(page: AppTest, collection: Collection) -> None:
+    page.query_params["show"] = "chunks"
+    page.run()
+    clean(page)
+    page.slider[0].set_value(20).run()
+    clean(page)
+    _, found = page.session_state["documents.cut"]
+    assert len(found) > 0 and all(chunk.tokens <= 20 for chunk in found)
 
 
 def test_the_map_shows_the_collection(page: AppTest, collection: Collection) -> None:
