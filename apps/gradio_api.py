@@ -98,7 +98,7 @@ class Endpoints:
         request: gr.Request | None,
     ) -> tuple[Model, Request]:
         person = self._person(request)
-        before = [_message(turn) for turn in history or ()]
+        before = [message_of(turn) for turn in history or ()]
         first = [Message("system", system)] if system.strip() else []
         opened = self._ui.model(model, person)
         return opened, opened.request([*first, *before, Message("user", message)], Params(params), owner=person.id)
@@ -117,7 +117,7 @@ class Endpoints:
         return result.text, data
 
 
-def _message(turn: Any) -> Message:
+def message_of(turn: Any) -> Message:
     role, content = (turn.get("role"), turn.get("content")) if isinstance(turn, dict) else (None, None)
     if role not in get_args(Role) or not isinstance(content, str):
         raise BadInput("history is a list of {role, content}", name="history", value=str(turn)[:200])

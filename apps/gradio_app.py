@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from apps import gradio_api, gradio_chats_api, gradio_kit, host
 from apps.gradio_chat.opened import Opened
 from apps.gradio_comptine import api as comptine_api
+from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
@@ -49,7 +50,9 @@ if (!document.body.dataset.opened) return;
 if (section === "chat") url.searchParams.delete("section"); else url.searchParams.set("section", section);
 if (url.href !== location.href) history.replaceState(null, "", url); }}"""
 LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
+UPLOAD_MB = 200  # of one file; what reads it has limits of its own
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
+ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api)
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "comptine": comptine.build,
@@ -80,7 +83,7 @@ def _in_loop(make: Callable[[], T]) -> T:
 
 def _built(ui: Ui) -> gr.Blocks:
     with gr.Blocks(title=ui.t("app.name"), analytics_enabled=False, fill_width=True) as blocks:
-        for endpoints in (gradio_api, gradio_chats_api, comptine_api):  # first, else a handler of that name takes it
+        for endpoints in ENDPOINTS:  # first, else a handler of that name takes it
             endpoints.add(ui)
         bar = gradio_kit.sidebar(ui, blocks)
         tabs = {}
@@ -148,11 +151,13 @@ def _mounted(blocks: gr.Blocks, lang: Language) -> FastAPI:
         enable_monitoring=False,
         show_error=False,
         allowed_paths=[],
-        max_file_size="1mb",
+        max_file_size=f"{UPLOAD_MB}mb",
         ssr_mode=False,
         mcp_server=False,
         pwa=False,
     )
+    # Else it does not ask of a path that a client names whether that was uploaded: any file of this machine would do.
+    blocks.has_launched = True
     outer.add_middleware(PageInLanguage, lang=lang)
     return outer
 

@@ -1,0 +1,148 @@
+"""Documents in the Gradio mirror: the named endpoints do what the command line does, and nothing else is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from engine.cli import main
+from engine.person import LOCAL
+from engine.rag.sources import pasted
+from tests.documents.files import pdf
+from tests.gradio.conftest import Site, serving
+from tests.standins.rag import EMBEDDER, SMALL, fill
+
+CAT = "Le chat de la gardienne dort sur le tapis rouge du salon pendant toute la matinée."
+DOG = "The dog of the farmer barks at the moon behind the old stone barn every night."
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A mirror whose folder the children of its queue find."""
+    home = tmp_path_factory.mktemp("documents")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATELIER_HOME", str(home))
+        patch.setenv("ATELIER_MODEL", "echo")
+        with serving(home, slots=2) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[Client]:
+    opened = Client(site.language("en"), verbose=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def indexed(client: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A French PDF of two pages, uploaded, and what the endpoint told of it."""
+    file = tmp_path_factory.mktemp("files") / "Règlement d’été (1).pdf"
+    file.write_bytes(pdf("La piscine ouvre le lundi.", "Le bonnet de bain est obligatoire."))
+    updates = list(client.submit("Piscine", [handle_file(str(file))], {"chat.txt": CAT}, api_name="/documents_index"))
+    how, told = updates[-1]
+    assert how["state"] == "done" and all(not read for _, read in updates[:-1])
+    return dict(told)
+
+
+def test_files_are_read_and_told(indexed: dict[str, Any], client: Client) -> None:
+    assert indexed["collection"]["name"] == "Piscine" and indexed["collection"]["files"] == 2
+    files = {file["name"]: file for file in indexed["files"]}
+    assert files["Règlement d’été (1).pdf"]["pages"] == 2 and files["chat.txt"]["state"] == "done"
+
+
+def test_a_question_is_answered_with_its_page(
+    indexed: dict[str, Any], client: Client, site: Site, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ATELIER_HOME", str(site.engine.settings.home))
+    asked = "Faut-il porter un bonnet de bain ?"
+    found = client.predict(asked, "Piscine", {"k": 2}, api_name="/documents_search")
+    assert found["passages"][0]["chunk"]["page"] == 2 and set(found["passages"][0]["scores"]) >= {"vector", "evidence"}
+    assert main(["rag", "search", asked, "--collection", "Piscine", "-k", "2", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {**shown, "seconds": 0} == {**found, "seconds": 0}
+    updates = list(client.submit(asked, "Piscine", model="echo", api_name="/documents_ask"))
+    text, told = updates[-1]
+    assert told["grounding"]["sources"][0]["page"] == 2 and told["text"] == text and told["cited"] == [1]
+    assert any(not said and passages["grounding"]["sources"] for said, passages in updates[:-1] if passages)
+
+
+def test_without_a_passage_no_model_is_asked(indexed: dict[str, Any], client: Client, site: Site) -> None:
+    before = len(site.echo.ended)
+    text, told = client.submit("What is the boiling point of mercury?", "Piscine", api_name="/documents_ask").result()
+    assert told["refused"] and told["grounding"]["empty"] and text == told["text"]
+    text, told = client.submit("bonnet", "Piscine", "retrieval_only", api_name="/documents_ask").result()
+    assert not told["grounding"]["asked"] and "bonnet" in text
+    assert len(site.echo.ended) == before
+
+
+def test_a_question_set_is_measured(indexed: dict[str, Any], client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "questions.csv"
+    file.write_text(
+        "question,document\nFaut-il un bonnet de bain ?,Règlement d’été (1).pdf\nOù dort le chat ?,chat.txt\n"
+    )
+    how, told = client.submit(handle_file(str(file)), "Piscine", [{"name": "words", "retrieval": {"arm": "text"}}, {}],
+                              api_name="/documents_evaluate").result()  # fmt: skip
+    assert how["state"] == "done" and told["questions"] == 2 and told["metrics"]["recall@5"] == 1.0
+    assert [one["configuration"]["name"] for one in told["configurations"]] == ["words", "2"]
+    assert set(told["first_minus"]) == {"2"} and told["intervals"]["mrr"]["n"] == 2
+
+
+def test_what_cannot_be_done_is_a_sentence(indexed: dict[str, Any], client: Client, site: Site) -> None:
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("search", {"question": " ", "collection": "Piscine"}, "bad_input"),
+        ("search", {"question": "x", "collection": "Piscine", "options": {"colour": 1}}, "bad_input"),
+        ("search", {"question": "x", "collection": "Piscine", "options": {"k": 1000}}, "bad_parameter"),
+        ("ask", {"question": "x", "collection": "Piscine", "mode": "guess"}, "bad_input"),
+        ("ask", {"question": "x", "collection": "Piscine", "model": "nope"}, "unknown_model"),
+        ("index", {"collection": "Piscine", "options": {"size": 64}}, "bad_input"),
+        ("index", {"collection": "Other", "options": {"size": 1}}, "bad_parameter"),
+        ("evaluate", {"configurations": [{"retrieval": 3}]}, "bad_input"),
+        ("evaluate", {"collection": "Piscine", "hit": "guess"}, "bad_input"),
+    ]
+    for name, given, code in wrong:
+        with pytest.raises(AppError, match=rf"\({code}\)"):
+            client.predict(**given, api_name=f"/documents_{name}")
+
+
+def test_what_is_another_persons_stays_theirs(client: Client, site: Site) -> None:
+    store, people = site.engine.collections, site.engine.people
+    anne, teacher = people.join("Anne", "student").id, people.join("Mme Martin", "teacher").id
+    private = store.create(anne, "Private", EMBEDDER, SMALL)
+    fill(store, private, pasted("dog.txt", DOG))
+    for name in ("Private", private.id):
+        for endpoint in ("search", "ask"):
+            with pytest.raises(AppError, match=r"\(not_found\)"):
+                client.predict("dog", name, api_name=f"/documents_{endpoint}")
+        with pytest.raises(AppError, match=r"\(not_found\)"):
+            client.predict(None, name, api_name="/documents_evaluate")
+    lent = store.share(teacher, store.create(teacher, "Lent", EMBEDDER, SMALL).id)
+    with pytest.raises(AppError, match=r"\(access_denied\)"):
+        client.predict("Lent", None, {"mine.txt": CAT}, api_name="/documents_index")
+    assert not store.files(teacher, lent.id) and len(store.files(anne, private.id)) == 1
+
+
+def test_no_file_of_this_machine_is_taken_for_an_upload(site: Site, client: Client, tmp_path: Path) -> None:
+    """A client may name any path: neither an endpoint nor a component reads what was not uploaded."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the key of the class")
+    for meta in ({"meta": {"_type": "gradio.FileData"}}, {}):
+        told = _called(site, "documents_index", ["Stolen", [{"path": str(secret), **meta}], None, None, None])
+        assert "error" in told and "key of the class" not in told
+    assert not [one for one in site.engine.collections.list(LOCAL.id) if one.name == "Stolen"]
+    assert secret.exists()
+
+
+def _called(site: Site, name: str, data: list[Any]) -> str:
+    """All that the server says to a call that no client would make."""
+    root = f"{site.language('en')}gradio_api/call/{name}"
+    event = httpx.post(root, json={"data": data}, timeout=60).json()["event_id"]
+    return httpx.get(f"{root}/{event}", timeout=60).text
