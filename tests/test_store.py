@@ -115,7 +115,7 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
     if version >= 3:
         collections = Collections(store, Settings(home=tmp_path))
         (collection,) = collections.list(owner)
-        assert (collection.name, collection.splitting, collection.chunks) == ("été", Splitting(), 1)
+        assert (collection.name, collection.splitting, collection.chunks) == ("été", Splitting(headings=False), 1)
         assert [file.name for file in collections.files(owner, collection.id)] == ["Où.md"]
         assert [version.files for version in collections.versions(owner, collection.id)] == [1]
     store.close()

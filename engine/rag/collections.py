@@ -285,7 +285,7 @@ def _counted() -> Select[Any]:
 
 
 def _collection(row: Mapping[Any, Any]) -> Collection:
-    values = dict(row) | {"splitting": Splitting(**row["splitting"])}
+    values = dict(row) | {"splitting": Splitting(**{"headings": False} | row["splitting"])}
     values |= {name: bool(row[name]) for name in ("shared", "temporary")}
     values |= {name: int(row[name]) for name in ("files", "chunks", "bytes")}
     return Collection(**values)

@@ -19,6 +19,7 @@ from engine.documents import Document, read
 from engine.documents.formats import bad
 from engine.errors import BadFile, BadInput, EngineError, NotFound
 from engine.rag.collections import Collection, Collections, label
+from engine.rag.context import embedded
 from engine.rag.rows import CollectionFile, file_id
 from engine.rag.sources import Item, from_path, from_zip, is_archive, shown
 from engine.rag.values import Chunk, Embedder, Splitting, Vectors
@@ -208,7 +209,8 @@ class Filling:
         """Embed and write what is pending; a file that was deleted or replaced meanwhile is left out."""
         if not self._pending:
             return
-        texts = [chunk.text for _, _, chunks in self._pending.values() for chunk in chunks]
+        known = embedded(self._collection.splitting, self._tools.embedder)
+        texts = [known(chunk) for _, _, chunks in self._pending.values() for chunk in chunks]
         made: list[Vectors] = []
         for at in range(0, len(texts), SLICE):
             with self.report.timed("embed"):

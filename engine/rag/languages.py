@@ -24,9 +24,14 @@ SMALL_WORDS = _OF_FRENCH | _OF_ENGLISH
 
 def language(text: str, otherwise: Language = "french") -> Language:
     """The language whose small words the text has more of; `otherwise` where neither leads, as in a table."""
+    return spoken(text) or otherwise
+
+
+def spoken(text: str) -> Language | None:
+    """The language whose small words the text has more of; None where neither leads."""
     words = _WORDS.findall(text.lower())
     french = sum(word in _OF_FRENCH for word in words)
     english = sum(word in _OF_ENGLISH for word in words)
     if french == english:
-        return otherwise
+        return None
     return "french" if french > english else "english"

