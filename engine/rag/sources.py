@@ -25,10 +25,13 @@ SourceKind = Literal["path", "upload", "text", "url"]
 FILES_MAX = 20_000  # of one folder or zip file
 ZIP_MAX = 512 * 2**20  # of a zip file, packed and unpacked
 NAME_MAX = 200
+SWELL = 200  # times its packed size: no text packs so well, and an entry that promises more is not unpacked
+SWELLING = 4 * 2**20  # bytes; what stays below is harmless however it is packed
 CHUNK = 64 * 1024
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06")
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,11 @@ def fetched(address: str, name: str, data: bytes) -> Source:
 
 
 def shown(name: str) -> str:
-    """The name without control characters, at most 200 letters of its end; folders stay."""
-    return "".join(letter for letter in name.replace("\\", "/") if letter.isprintable())[-NAME_MAX:] or "file"
+    """The name without control characters, at most 200 letters of its end; folders stay. A byte that is no letter in
+    UTF-8, as old archives leave them, is shown as one that nobody knows.
+    """
+    known = _SURROGATE.sub("\ufffd", name.replace("\\", "/"))
+    return "".join(letter for letter in known if letter.isprintable())[-NAME_MAX:] or "file"
 
 
 def is_archive(name: str, data: bytes) -> bool:
@@ -129,6 +135,8 @@ def from_zip(name: str, source: str, root: str, data: IO[bytes] | bytes) -> Iter
             entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _hidden(entry.filename)]
             if len(entries) > FILES_MAX:
                 raise _too_many(name)
+            if sum(entry.file_size for entry in entries) > ZIP_MAX:
+                raise bad(name, "zip_bomb")  # before the first of its files is kept
             left = ZIP_MAX
             for entry in entries:
                 item = _from_entry(archive, entry, f"zip:{source}!{entry.filename}", root, left)
@@ -161,6 +169,8 @@ def _refused(entry: zipfile.ZipInfo) -> str | None:
         return "encrypted"
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "link"
+    if entry.file_size > SWELLING and entry.file_size > SWELL * entry.compress_size:
+        return "zip_bomb"
     inner = PurePosixPath(entry.filename.replace("\\", "/"))
     return "unsafe_name" if inner.is_absolute() or ".." in inner.parts or _DRIVE.match(str(inner)) else None
 
@@ -174,7 +184,7 @@ def _bounded(file: IO[bytes], most: int) -> bytes:
 
 
 def _from_file(file: Path, name: str, root: str, known: Mapping[str, str | None]) -> Iterator[Item]:
-    source = f"path:{file}"
+    source = _told(f"path:{file}")
     try:
         about = file.stat()
         stamp, size = f"{about.st_size}-{about.st_mtime_ns}", about.st_size
@@ -189,6 +199,11 @@ def _from_file(file: Path, name: str, root: str, known: Mapping[str, str | None]
             yield Item(name, source, root, size, file.read_bytes(), stamp)
     except OSError as error:
         yield Item(name, source, root, 0, error=BadFile(f"{name}: {error.strerror}", path=name, reason="unreadable"))
+
+
+def _told(source: str) -> str:
+    """The source as a database keeps it: bytes of a name that are no letters, each as its number."""
+    return source.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _contained(name: str, source: str, root: str, data: IO[bytes]) -> Iterator[Item]:

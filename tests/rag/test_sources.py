@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 import zipfile
 from pathlib import Path
 
@@ -122,6 +123,34 @@ def test_bombs_end_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "FILES_MAX", 3)
     with pytest.raises(BadInput):
         unpacked(zipped({f"{number}.txt": b"" for number in range(5)}))
+
+
+def test_an_entry_that_packs_too_well_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "SWELLING", 500_000)
+    found = unpacked(zipped({"zeros.txt": b"0" * 600_000, "few.txt": b"0" * 400_000, "noise.txt": os.urandom(600_000)}))
+    assert reason(found["zeros.txt"]) == "zip_bomb"
+    assert found["few.txt"].size == 400_000 and found["noise.txt"].size == 600_000
+
+
+def test_an_archive_that_promises_too_much_gives_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "ZIP_MAX", 3_000_000)
+    items = from_zip("a.zip", "s", "s", zipped({f"{number}.txt": os.urandom(9) * 100_000 for number in range(5)}))
+    with pytest.raises(BadFile) as whole:
+        next(items)
+    assert whole.value.details["reason"] == "zip_bomb"
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are letters there")
+def test_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.txt", b"caf\xe8.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("texte")
+    first, second = from_path(str(tmp_path), {})
+    assert (first.name, second.name, first.data) == ("caf\ufffd.txt", "caf\ufffd.txt", b"texte")
+    for item in (first, second):
+        assert item.source.encode().decode() == item.source  # what a database gives back is what it got
+    assert first.source != second.source
+    known = {item.source: item.stamp for item in (first, second)}
+    assert [item.data for item in from_path(str(tmp_path), known)] == [None, None]
 
 
 def test_broken_archives() -> None:
