@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_documents.drawer import drawer
+from apps.streamlit_documents.live import follow
 from apps.streamlit_documents.passages import cards, links
 from apps.streamlit_documents.settings import settings
 from apps.streamlit_documents.under import under
-from apps.streamlit_kit import guard, plain, show_error
+from apps.streamlit_kit import plain, show_error
 from apps.ui import present
 from apps.ui.asking import Look
 from apps.ui.citations import linked, unknown_numbers
 from apps.ui.documents import COMPARED, notes, nothing, sample_sources
 from engine.rag.grounding import MODES
 
-LOOK_EVERY_S = 0.2
 EXAMPLES = ("first", "second", "third")
 
 
@@ -34,7 +32,7 @@ def ask(desk: Desk) -> None:
     _form(desk)
     waits = _pending(desk)
     if desk.answers:
-        st.fragment(_going, run_every=LOOK_EVERY_S)(desk) if desk.busy else _answers(desk, dict(desk.answers))
+        _answers(desk)
     elif not waits:
         _examples(desk)
     drawer(desk)
@@ -126,51 +124,48 @@ def _pending(desk: Desk) -> bool:
     st.rerun()
 
 
-def _going(desk: Desk) -> None:
-    """The answers as they are now, and the button that ends them; the whole page anew at their end."""
-    now = desk.fresh
-    with guard(desk.ui):
-        if now.busy:
-            st.button(desk.ui.t("documents_ask.stop"), icon=":material/stop:", on_click=desk.stop, key=desk.key("stop"))
-        _answers(now, dict(now.answers))
-    if not now.busy:
-        st.rerun()
-
-
-def _answers(desk: Desk, looks: dict[str, Look]) -> None:
-    """One answer with its passages beside it, or both answers beside each other and the passages under them."""
+def _answers(desk: Desk) -> None:
+    """One answer with its passages beside it, or both beside each other and the passages under them; followed to the
+    end where this run saw one under way.
+    """
+    looks = desk.answers
     st.markdown(f"**{plain(next(iter(looks.values())).question)}**")
-    if len(looks) == 1:
-        name, look = next(iter(looks.items()))
-        left, right = st.columns([3, 2])
-        with left:
-            _answer(desk, name, look)
-        with right:
-            cards(desk, look.grounding)
-        return
-    for column, (name, look) in zip(st.columns(2), looks.items(), strict=True):
+    if desk.busy:
+        st.button(desk.ui.t("documents_ask.stop"), icon=":material/stop:", on_click=desk.stop, key=desk.key("stop"))
+    columns = st.columns([3, 2] if len(looks) == 1 else 2)
+    under_both = st.container()
+    places = {}
+    for column, (name, look) in zip(columns, looks.items(), strict=False):
         with column:
-            st.markdown(f"**{desk.ui.t(f'documents_ask.{name}_title')}**")
-            _answer(desk, name, look)
-    cards(desk, looks["with"].grounding)
+            if len(looks) > 1:
+                st.markdown(f"**{desk.ui.t(f'documents_ask.{name}_title')}**")
+            if desk.busy:
+                passages = (columns[1] if len(looks) == 1 else under_both) if name == "with" else st
+                places[name] = (st.empty(), passages.empty())
+            else:
+                _answer(desk, name, look)
+    if desk.busy:
+        follow(desk, places)
+    elif "with" in looks:
+        with columns[1] if len(looks) == 1 else under_both:
+            cards(desk, looks["with"].grounding)
 
 
 def _answer(desk: Desk, name: str, look: Look) -> None:
+    """An answer at its end, and what stands under it."""
     if look.answered is not None:
         links(desk)
         st.markdown(linked(look.text, look.answered.citations))
         _afterwards(desk, look)
     elif look.text:
         st.markdown(present.safe_markdown(look.text))
-    elif not look.done:
-        _waiting(desk, look)
     if look.error is not None:
         show_error(desk.ui, look.error)
-    elif look.done and look.result is None:
+    elif look.result is None:
         raise RuntimeError("the answer ended without a result")  # its traceback is in the log
+    elif look.result.error is not None:
+        show_error(desk.ui, look.result.error)
     if look.result is not None:
-        if look.result.error is not None:
-            show_error(desk.ui, look.result.error)
         under(desk, name, look)
 
 
@@ -191,18 +186,3 @@ def _afterwards(desk: Desk, look: Look) -> None:
         st.caption(t("documents_ask.uncited"))
     for note in notes(grounding, words):
         st.caption(plain(note))
-
-
-def _waiting(desk: Desk, look: Look) -> None:
-    words = desk.ui.words
-    if look.stopping:
-        st.caption(words.t("progress.stopping"))
-        return
-    progress = present.progress_text(look.live.waiting, words)
-    if look.reading is not None:
-        done, total = look.reading.done, look.reading.total
-        told = words.t("documents_ask.reading", done=done, total=total)
-        progress = present.Progress(told, done / total if total else None)
-    elif look.grounding is None and look.live.waiting is None:
-        progress = present.Progress(words.t("documents_ask.searching"))
-    st.progress(progress.share or 0.0, f"{progress.text} ({words.number(time.monotonic() - look.started)} s)")

@@ -26,11 +26,11 @@ DRAWN: Mapping[str, Callable[[Desk], None]] = {
 
 def tabs(desk: Desk) -> None:
     """The tabs once something can be searched; before, three examples."""
+    opened(desk)  # first: an answer under way is followed to its end below
     if desk.collection is None or not desk.collection.chunks:
         empty(desk)
     else:
         _tabs(desk)
-    opened(desk)
 
 
 def _tabs(desk: Desk) -> None:

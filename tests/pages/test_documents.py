@@ -43,13 +43,6 @@ def clean(app: AppTest) -> None:
     assert not app.exception and not app.error, [error.value for error in (*app.exception, *app.error)]
 
 
-def ended(app: AppTest) -> None:
-    """The answers under way come to their end, and the page is drawn anew."""
-    for one in app.session_state["documents.asked"].values():
-        assert one.wait(60)
-    app.run()
-
-
 def test_an_empty_page_has_examples_and_a_drop_zone(page: AppTest) -> None:
     page.run()
     clean(page)
@@ -68,10 +61,31 @@ def test_a_question_is_answered_with_passages(page: AppTest, collection: Collect
     page.run()
     page.text_input(key="documents.box.question").set_value("chat tapis rouge")
     page.button(key="documents.go").click().run()
-    ended(page)
     clean(page)
     look = page.session_state["documents.asked"]["with"].look
     assert look.grounding is not None and look.grounding.sources[0].chunk.name == "cat.txt"
+    assert "](#passage-1)" in texts(page)  # the echo repeats the order to write [1]
+
+
+def test_both_answers_stand_beside_each_other(page: AppTest, collection: Collection, engine: EchoEngine) -> None:
+    page.query_params["compare"] = "both"
+    page.run()
+    page.text_input(key="documents.box.question").set_value("chat tapis rouge")
+    page.button(key="documents.go").click().run()
+    clean(page)
+    looks = {name: one.look for name, one in page.session_state["documents.asked"].items()}
+    assert looks["without"].text == "chat tapis rouge" and CAT[:20] in looks["with"].text
+    assert "With the documents" in texts(page) and "Without the documents" in texts(page)
+
+
+def test_the_exact_prompt_of_an_answer_holds_the_passage(page: AppTest, collection: Collection) -> None:
+    page.run()
+    page.text_input(key="documents.box.question").set_value("chat tapis rouge")
+    page.button(key="documents.go").click().run()
+    page.button(key="documents.trace.with").click().run()
+    clean(page)
+    shown, trace = page.session_state["documents.panel"][1]
+    assert trace is not None and CAT[:20] in shown.messages[-1].content
 
 
 def test_search_shows_every_score(page: AppTest, collection: Collection) -> None:
