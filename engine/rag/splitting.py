@@ -215,7 +215,10 @@ def _parser(splitting: Splitting, count: WordCount, name: str) -> Parse:
         return _code_parser(size, count, name)
     tokenizer = _Lengths(count).__getitem__
     if splitting.kind == "tokens":
-        return TokenTextSplitter(chunk_size=size, chunk_overlap=0, tokenizer=tokenizer).split_text
+        splitter = TokenTextSplitter(chunk_size=size, chunk_overlap=0, tokenizer=tokenizer)
+        # asked 400 times a chunk; pydantic looks up private attributes in Python, which takes four fifths of the time
+        vars(splitter)["_tokenizer"] = tokenizer
+        return splitter.split_text
     return SentenceSplitter(
         chunk_size=size,
         chunk_overlap=0,
