@@ -292,12 +292,12 @@ class Chat:
         """What the answer is made from; one that goes on has the passages that it began with."""
         if not tree.settings.collections and node.grounding is None:
             return None
-        from engine.rag.chatting import again, prepared
+        from engine.rag.chatting import again, asking, prepared
 
         if node.content:
             return again(node.grounding)
         return prepared(self._engine, self.owner, model, tree, node.parent, params, language=choice.language,
-                        stopped=stopped)  # fmt: skip
+                        stopped=stopped, asking=asking(choice.role, choice.key, model.card))  # fmt: skip
 
     def _step_or_back(self, change: Callable[[Conversation], Conversation], typed: Node | None) -> Patch:
         """The patch that takes the change back; where it cannot be stored there is no change, and a draft."""

@@ -16,11 +16,13 @@ from apps.api.errors import ApiError
 from apps.api.remote import Told
 from engine.engine import Engine, Model
 from engine.errors import BadInput, NotFound, UnknownModel
+from engine.person import Person
 from engine.rag.answering import Answered, Answering, Grounded, Reading
 from engine.rag.chatting import retrieval
 from engine.rag.collections import Collection
 from engine.rag.grounding import Language, Mode
 from engine.rag.preparing import Wanted
+from engine.rag.retrieval import Asking
 from engine.types import Event, Result, Stats, Usage
 
 PREFIX = "rag/"
@@ -71,17 +73,19 @@ class FromDocuments(Told):
     engine: Engine | None = None
     collection: Collection | None = None
     how: Asked = field(default_factory=Asked)
+    asking: Asking | None = None
     _found: dict[str, Any] = field(default_factory=dict)
     _answering: Answering | None = None
 
     @classmethod
     def of(
-        cls, engine: Engine, owner: str, model: Model, collection: Collection, body: dict[str, Any]
+        cls, engine: Engine, person: Person, model: Model, collection: Collection, body: dict[str, Any]
     ) -> FromDocuments:
-        """The answer to that body."""
+        """The answer to that body, with the powers of its person."""
         how = asked(body)
         rest = {name: value for name, value in body.items() if name != "rag"}
-        return cls(model, owner, rest, name=PREFIX + collection.name, engine=engine, collection=collection, how=how)
+        return cls(model, person.id, rest, name=PREFIX + collection.name, engine=engine, collection=collection, how=how,
+                   asking=Asking(person.role))  # fmt: skip
 
     def _begun(self) -> Answering:  # type: ignore[override]
         assert self.engine and self.collection
@@ -92,7 +96,7 @@ class FromDocuments(Told):
         if self.how.retrieval:
             chosen = retrieval(self.engine, self.owner, self.collection.id, self.how.retrieval)
         wanted = Wanted((self.collection.id,), self.how.mode, chosen, self.how.rewrite, self.how.language, "stop",
-                        params=params)  # fmt: skip
+                        params=params, asking=self.asking)  # fmt: skip
         self._answering = Answering(self.engine, self.owner, self.model, messages, wanted)
         return self._answering
 

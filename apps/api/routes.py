@@ -99,7 +99,7 @@ async def chat(call: Call) -> ASGIApp:
     name = body.get("model") or ""
     if name.startswith(grounded.PREFIX):
         collection, model = await call.collection(name), await call.model(grounded.asked(body).model)
-        return Answering(FromDocuments.of(call.engine, call.person.id, model, collection, body))
+        return Answering(FromDocuments.of(call.engine, call.person, model, collection, body))
     return await _asked(call, body, "/v1/chat/completions")
 
 

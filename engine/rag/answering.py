@@ -22,6 +22,7 @@ from engine.types import Event, Heartbeat, Message, Result
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
+    from engine.rag.retrieval import Asking
     from engine.window import Policy
 
 
@@ -167,14 +168,17 @@ def answer(
     policy: Policy = "rolling",
     virtual_window: int | None = None,
     interactive: bool = True,
+    asking: Asking | None = None,
 ) -> Answering:
     """An answer to the question from those collections (ids); nothing is done before it is iterated.
 
     `model` None is the engine's default one; `retrieval` None the collections' default. `history` are the messages
     before, a system prompt included; with `rewrite` the question is made to stand alone by them first. `language` is
-    the reader's: that of the prompt where the question's own cannot be told.
+    the reader's: that of the prompt where the question's own cannot be told. `asking` None has the powers of the
+    owner's stored role.
     """
     ids = (collections,) if isinstance(collections, str) else tuple(collections)
-    wanted = Wanted(ids, mode, retrieval, rewrite, language, policy, virtual_window, interactive, params or Params())
+    wanted = Wanted(ids, mode, retrieval, rewrite, language, policy, virtual_window, interactive, params or Params(),
+                    asking)  # fmt: skip
     messages = (*history, Message("user", question))
     return Answering(engine, owner, model or engine.model(), messages, wanted)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from engine.errors import BadInput
 from engine.params import Params
@@ -15,13 +15,15 @@ from engine.rag.preparing import Prepared, Wanted, Watching, prepare
 from engine.rag.values import Retrieval
 
 if TYPE_CHECKING:
+    from engine.catalog import ModelCard
     from engine.conversation import ChatSettings, Conversation
     from engine.engine import Engine, Model
+    from engine.rag.retrieval import Asking
 
 
 def prepared(
     engine: Engine, owner: str, model: Model, conversation: Conversation, leaf: str | None, params: Params, *,
-    language: str | None = None, stopped: Callable[[], bool] = lambda: False,
+    language: str | None = None, stopped: Callable[[], bool] = lambda: False, asking: Asking | None = None,
 ) -> Prepared | None:  # fmt: skip
     """What an answer to the question at `leaf` is made from; None where the conversation is grounded in nothing.
 
@@ -34,6 +36,7 @@ def prepared(
     wanted = Wanted(
         settings.collections, cast(Any, settings.grounding), retrieval_of(engine, owner, settings), settings.rewrite,
         cast("Language | None", language), cast(Any, settings.policy), settings.virtual_window, params=params,
+        asking=asking,
     )  # fmt: skip
     messages = conversation.messages(leaf)
     return prepare(engine, owner, model, messages, wanted, question=path[-1].content or None, watch=Watching(stopped))
@@ -54,6 +57,13 @@ def retrieval_of(engine: Engine, owner: str, settings: ChatSettings) -> Retrieva
     if not settings.retrieval:
         return None
     return retrieval(engine, owner, settings.collections[0], settings.retrieval)
+
+
+def asking(role: Literal["teacher", "student"], key: str | None, card: ModelCard) -> Asking:
+    """The powers of the person who asks that model: the key that opens it is for its own provider's embedders too."""
+    from engine.rag.retrieval import Asking
+
+    return Asking(role, key, card.endpoint.provider.id if card.endpoint else "")
 
 
 def retrieval(engine: Engine, owner: str, collection: str, changes: Mapping[str, Any]) -> Retrieval:

@@ -262,7 +262,9 @@ class Collections:
         own = (collections.c.owner == owner, collections.c.temporary == 0)
         query = select(func.count()).select_from(collections).where(*own)
         if connection.execute(query).scalar_one() >= limit:
-            raise BadInput(f"{limit} collections are the most", what="collections", reason="too_many", limit=limit)
+            raise BadInput(
+                f"{limit} collections are the most", what="collections", reason="too_many_collections", limit=limit
+            )
 
 
 def label(number: int) -> str:

@@ -20,6 +20,7 @@ from engine.window.values import Policy
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
+    from engine.rag.retrieval import Asking
 
 FITTING = 12  # characters of a token at most: whole files with more are not even counted
 
@@ -55,6 +56,7 @@ class Wanted:
     virtual_window: int | None = None
     interactive: bool = True
     params: Params = field(default_factory=Params)
+    asking: Asking | None = None  # None: the owner's stored role, without a key
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class _One:
 
         mode: Mode = "documents_only" if self.wanted.mode == "whole_document" else self.wanted.mode
         query, more = self._query(mode)
-        found = search(self.engine, self.owner, self.wanted.collections, query, self.wanted.retrieval)
+        wanted = self.wanted
+        found = search(self.engine, self.owner, wanted.collections, query, wanted.retrieval, asking=wanted.asking)
         sources = tuple(source_of(passage, number) for number, passage in enumerate(found.passages, 1))
         told = self._begun(mode, found.query_sent, below=found.below, nearest=found.nearest, sources=sources,
                            seconds=dict(found.seconds), retrieval=asdict(found.retrieval), **more)  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -36,10 +36,13 @@ def default(embedder: str) -> Retrieval:
 
 @dataclass(frozen=True)
 class Asking:
-    """Whose powers a search has: a student brings a key of their own for an embedder behind an endpoint."""
+    """Whose powers a search has: a student brings a key of their own for an embedder behind an endpoint. `provider` is
+    whose key it is (a row of providers.toml), and nobody else is sent it; None: it is meant for the embedder.
+    """
 
     role: Literal["teacher", "student"] = "teacher"
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
+    provider: str | None = None
 
 
 class Embedders:
@@ -69,13 +72,15 @@ def search(
 ) -> Found:  # fmt: skip
     """The passages of one or several collections (ids) that `owner` may read; `retrieval` None is the default.
 
-    Of several collections comes the best of each, then the second of each, nearer ones first. Raises NotFound,
-    BadParameter, BadInput (an empty question, no collection), AccessDenied.
+    Of several collections comes the best of each, then the second of each, nearer ones first. `asking` None has the
+    powers of the owner's stored role, without a key. Raises NotFound, BadParameter, BadInput (an empty question, no
+    collection), AccessDenied.
     """
     ids = [collections] if isinstance(collections, str) else list(dict.fromkeys(collections))
     if not ids:
         raise BadInput("no collection to search", reason="no_collection")
-    founds = [_one(engine, owner, collection, question, retrieval, asking or Asking()) for collection in ids]
+    who = asking or Asking("teacher" if engine.collections.teaches(owner) else "student")
+    founds = [_one(engine, owner, collection, question, retrieval, who) for collection in ids]
     return founds[0] if len(founds) == 1 else together(founds)
 
 
@@ -104,7 +109,10 @@ def _one(
 
 def _powers(embedder: str, asking: Asking) -> Asking:
     """A model of this machine was chosen with the collection, by one who might; a remote one costs its asker's key."""
-    return asking if embedder.startswith("openai:") else Asking()
+    if not embedder.startswith("openai:"):
+        return Asking()
+    meant = asking.provider is None or embedder.startswith(f"openai:{asking.provider}:")
+    return Asking(asking.role, asking.key if meant else None)
 
 
 def together(founds: Sequence[Found]) -> Found:

@@ -34,7 +34,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What every search finds."""
     texts = list(TEXTS)
 
-    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None) -> Found:
+    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None, **_: Any) -> Found:
         [collection] = collections
         passages = tuple(
             Passage(

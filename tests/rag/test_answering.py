@@ -64,7 +64,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Passage]:
     """What every search finds; a test may change it."""
     passages = [passage(number, text) for number, text in enumerate(TEXTS)]
 
-    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None) -> Found:
+    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None, **_: Any) -> Found:
         return Found(tuple(passages), question, retrieval or Retrieval(), below=2, nearest=0.9, seconds={"vector": 0.1})
 
     monkeypatch.setattr(searching, "search", search)

@@ -42,7 +42,7 @@ class Searches(list[Any]):
 def searches(monkeypatch: pytest.MonkeyPatch) -> Searches:
     asked = Searches()
 
-    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None) -> Found:
+    def search(engine: Any, owner: str, collections: Any, question: str, retrieval: Any = None, **_: Any) -> Found:
         asked.append((owner, tuple(collections), question))
         passages = tuple(
             Passage(Chunk(f"c{n}", "f", "tour.pdf", n, text, 0, len(text), 5, n + 1), {"vector": 0.9}, collection="col")

@@ -58,7 +58,7 @@ def test_from_the_first_file_to_the_last(tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = run(capsys, "index", "--collection", "Cours", "--json")
     told = json.loads(out)
     assert told["report"]["removed"] == 1 and [file["name"] for file in told["files"]] == ["a.txt"]
-    assert told["collection"]["splitting"] == {"kind": "tokens", "size": 64, "overlap": 6}
+    assert told["collection"]["splitting"] == {"kind": "tokens", "size": 64, "overlap": 6, "headings": True}
     code, out, _ = run(capsys, "collections")
     assert code == 0 and "1 files       1 chunks" in out and out.endswith(f"{EMBEDDER}  Cours\n")
     assert json.loads(run(capsys, "collections", "--json")[1])[0]["name"] == "Cours"
