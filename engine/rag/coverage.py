@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from engine.rag.languages import SMALL_WORDS
 
 BONUS = 0.06  # of cosine, for a passage with all the words
 STEM = 7  # characters that two forms of one word share
+WORDS_KEPT = 50_000  # whose stems are remembered
 _WORD = re.compile(r"[^\W_]{3,}")
 _ENDING = re.compile(r"(ements?|ations?|ings?|ees?|es|er|ed|s|e)$")
 _ASKING = frozenset(
@@ -22,18 +24,23 @@ _ASKING = frozenset(
 
 def stems(text: str) -> frozenset[str]:
     """The stems of the text's words, French or English, without the small ones, accents and endings."""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
-    return frozenset(_stem(word) for word in _WORD.findall(plain) if word not in _SMALL)
+    found = map(_stem, set(_WORD.findall(unicodedata.normalize("NFKC", text.casefold()))))
+    return frozenset(filter(None, found))
 
 
+@lru_cache(WORDS_KEPT)
 def _stem(word: str) -> str:
-    return (_ENDING.sub("", word) if len(word) > 4 else word)[:STEM]
+    """The stem of a word; "" of a small one."""
+    bare = _plain(word)
+    return "" if bare in _SMALL else (_ENDING.sub("", bare) if len(bare) > 4 else bare)[:STEM]
 
 
-_SMALL = frozenset(
-    "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
-    for word in SMALL_WORDS | _ASKING
-)
+def _plain(word: str) -> str:
+    """The word without accents."""
+    return "".join(one for one in unicodedata.normalize("NFKD", word) if not unicodedata.combining(one))
+
+
+_SMALL = frozenset(map(_plain, SMALL_WORDS | _ASKING))
 
 
 def share(question: frozenset[str], passage: frozenset[str]) -> float:

@@ -30,8 +30,8 @@ def language(text: str, otherwise: Language = "french") -> Language:
 def spoken(text: str) -> Language | None:
     """The language whose small words the text has more of; None where neither leads."""
     words = _WORDS.findall(text.lower())
-    french = sum(word in _OF_FRENCH for word in words)
-    english = sum(word in _OF_ENGLISH for word in words)
+    french = sum(map(_OF_FRENCH.__contains__, words))
+    english = sum(map(_OF_ENGLISH.__contains__, words))
     if french == english:
         return None
     return "french" if french > english else "english"
