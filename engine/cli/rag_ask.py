@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.asking import (
@@ -18,16 +17,15 @@ from engine.cli.asking import (
     params_of,
     question_of,
 )
-from engine.errors import BadInput, BadParameter, NotFound
+from engine.cli.rag_flags import collection_flags, collections_of, retrieval_flags, retrieval_of
+from engine.errors import BadInput
 from engine.person import LOCAL_OWNER
 
 if TYPE_CHECKING:
     from engine.cli.output import Output
     from engine.engine import Engine
     from engine.rag.answering import Answering
-    from engine.rag.collections import Collection
     from engine.rag.grounding import Grounding
-    from engine.rag.values import Retrieval
 
 HELP = "answer a question from collections, with citations"
 INTERRUPTED = 130
@@ -38,18 +36,10 @@ MODES = ("documents_only", "documents_and_model", "retrieval_only", "whole_docum
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The question, where to look, how to answer."""
     parser.add_argument("question", nargs="?", help="what to ask; - reads standard input")
-    parser.add_argument("--collection", metavar="NAME", action="append", help="may be repeated (default: all)")
+    collection_flags(parser)
     parser.add_argument("--mode", choices=MODES, default="documents_only", help="default documents_only")
     parser.add_argument("--language", choices=("fr", "en"), help="of the prompt, where the question does not tell")
-    search = parser.add_argument_group("search")
-    search.add_argument("-k", type=int, metavar="N", help="passages")
-    search.add_argument("--arm", choices=("vector", "text", "hybrid", "rerank"))
-    search.add_argument("--fusion", choices=("weighted", "rrf"))
-    search.add_argument("--weight", type=float, metavar="X", help="share of the vectors, 0 to 1")
-    search.add_argument("--threshold", metavar="X", help="lowest cosine, or none")
-    search.add_argument("--neighbours", type=int, metavar="N", help="chunks before and after each passage")
-    search.add_argument("--reranker", metavar="NAME")
-    search.add_argument("--file", metavar="NAME", action="append", help="only this file; may be repeated")
+    retrieval_flags(parser)
     add_model_arguments(parser)
     add_param_arguments(parser)
     add_policy_argument(parser)
@@ -80,51 +70,12 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 def _asked(engine: Engine, arguments: argparse.Namespace, question: str) -> Answering:
     from engine.rag.answering import answer
 
-    names = arguments.collection
-    found = [engine.collections.find(LOCAL_OWNER, name) for name in names] if names else _own(engine)
+    found = collections_of(engine, arguments.collection)
     return answer(
         engine, LOCAL_OWNER, [one.id for one in found], question, model=chosen(engine, arguments),
-        params=params_of(arguments), retrieval=_retrieval(engine, found[0].id, arguments), mode=arguments.mode,
+        params=params_of(arguments), retrieval=retrieval_of(engine, found, arguments), mode=arguments.mode,
         language=arguments.language, policy=arguments.policy, virtual_window=arguments.virtual_window,
     )  # fmt: skip
-
-
-def _own(engine: Engine) -> list[Collection]:
-    """All collections of whoever runs commands here. Raises NotFound."""
-    found = [one for one in engine.collections.list(LOCAL_OWNER) if one.owner == LOCAL_OWNER]
-    if not found:
-        raise NotFound("there is no collection yet: make one with rag index", what="collection", key="")
-    return found
-
-
-def _retrieval(engine: Engine, collection: str, arguments: argparse.Namespace) -> Retrieval | None:
-    """The default search with what the flags change; None where they change nothing. Raises BadInput."""
-    from engine.rag.chatting import retrieval
-    from engine.rag.values import Retrieval
-
-    names = {field.name for field in fields(Retrieval)} - {"files", "threshold"}
-    changes: dict[str, Any] = {name: getattr(arguments, name, None) for name in names}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if arguments.threshold is not None:
-        changes["threshold"] = _threshold(arguments.threshold)
-    if arguments.file:
-        changes["files"] = _files(engine, collection, arguments.file)
-    return retrieval(engine, LOCAL_OWNER, collection, changes) if changes else None
-
-
-def _threshold(text: str) -> float | None:
-    try:
-        return None if text == "none" else float(text)
-    except ValueError:
-        raise BadParameter(f"threshold={text!r}", name="threshold", value=text, low=-1, high=1) from None
-
-
-def _files(engine: Engine, collection: str, names: list[str]) -> tuple[str, ...]:
-    every = engine.collections.files(LOCAL_OWNER, collection)
-    missing = [name for name in names if not any(name in (file.name, file.id) for file in every)]
-    if missing:
-        raise BadInput(f"no file {missing[0]} in the collection")
-    return tuple(file.id for file in every if {file.name, file.id} & set(names))
 
 
 def _follow(answering: Answering, out: Output) -> bool:

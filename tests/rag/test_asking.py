@@ -18,8 +18,9 @@ from engine import Engine, Settings
 from engine.chat import Chat, Choice
 from engine.cli import rag_ask
 from engine.cli.output import Output
+from engine.cli.rag import PARTS
 from engine.conversation import ChatSettings
-from engine.errors import BadInput, NotFound
+from engine.errors import BadInput, BadParameter, NotFound
 from engine.rag.answering import Answered, answer
 from engine.rag.grounding import MODES
 from engine.rag.indexing import fill
@@ -127,17 +128,20 @@ def test_the_web_becomes_a_collection_that_is_gone_afterwards(desk: Engine) -> N
         desk.collections.get("local", web.collection.id)
 
 
-def terminal(home: Any, monkeypatch: pytest.MonkeyPatch, *words: str, as_json: bool = False) -> tuple[int, str, str]:
-    """Exit code, output and errors of `rag ask`."""
+def terminal(
+    home: Any, monkeypatch: pytest.MonkeyPatch, *words: str, as_json: bool = False, part: str = "ask"
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of `rag ask` or `rag search`."""
+    add, run, _ = PARTS[part]
     parser = argparse.ArgumentParser()
-    rag_ask.add_arguments(parser)
+    add(parser)
     told, wrong = io.StringIO(), io.StringIO()
     monkeypatch.setenv("ATELIER_HOME", str(home))
     monkeypatch.setenv("ATELIER_MODEL", "echo")
     monkeypatch.setattr(sys, "stdout", told)
     monkeypatch.setattr(sys, "stderr", wrong)
     with Output(None, as_json=as_json) as out:
-        code = rag_ask.run(parser.parse_args(words), out)
+        code = run(parser.parse_args(words), out)
     return code, told.getvalue(), wrong.getvalue()
 
 
@@ -167,6 +171,19 @@ def test_on_the_terminal_as_json(home: Any, monkeypatch: pytest.MonkeyPatch) -> 
         terminal(home, monkeypatch, QUESTION, "--collection", "cours", "--file", "none.txt")
     with pytest.raises(NotFound):
         terminal(home, monkeypatch, QUESTION, "--collection", "nothing")
+
+
+def test_a_search_on_the_terminal_is_of_all_collections(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, told, _ = terminal(home, monkeypatch, QUESTION, part="search")
+    assert code == 0 and told.startswith("[1] tour.txt  vector 0.") and TEXTS["tour.txt"] in told
+    for flags in (("--no-threshold",), ("--threshold", "none")):
+        more = ("--collection", "cours", "--file", "ports.txt", "--mmr", "0.5")
+        _, told, _ = terminal(home, monkeypatch, QUESTION, *flags, *more, part="search", as_json=True)
+        data = json.loads(told)
+        assert [one["chunk"]["name"] for one in data["passages"]] == ["ports.txt"]
+        assert data["retrieval"]["threshold"] is None and data["retrieval"]["mmr"] == 0.5
+    with pytest.raises(BadParameter):
+        terminal(home, monkeypatch, QUESTION, "--threshold", "much", part="search")
 
 
 def test_the_modes_of_the_terminal_are_all_there_are() -> None:
