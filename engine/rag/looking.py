@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -54,6 +55,12 @@ class Table(Protocol):
 
     def text(self, question: str, k: int, files: Sequence[str] = ()) -> list[tuple[Chunk, float]]:
         """The k best chunks by their words with their BM25 score."""
+        ...
+
+    def text_vectors(
+        self, question: str, k: int, files: Sequence[str] = ()
+    ) -> tuple[list[tuple[Chunk, float]], Vectors]:
+        """The same, and their vectors row by row."""
         ...
 
     def chunks(self, file: str | None = None) -> Iterator[Chunk]:
@@ -144,17 +151,13 @@ def look(
     if not query:
         raise BadInput("an empty question", reason="empty_question")
     found = _Candidates(by="fused" if retrieval.arm == "hybrid" else retrieval.arm)
-    if retrieval.arm not in ("vector", "hybrid"):
-        vector = None
-    elif vector is None:
-        with found.timed("embed"):
-            vector = embedder.query(query)
-    _gather(found, table, query, vector, retrieval)
-    if vector is not None:
-        with found.timed("fuse"):
-            found.back = given_back(embedder.name, query, {key: one.text for key, one in found.chunks.items()})
-            if retrieval.arm == "hybrid":
-                _fuse(found, table, vector, retrieval)
+    if retrieval.arm == "rerank":
+        found.chunks = {chunk.id: chunk for chunk in _all(table, retrieval.files)}
+    elif retrieval.arm == "text":
+        with found.timed("text"):
+            found.add("text", table.text(query, retrieval.candidates, retrieval.files))
+    else:
+        _near(found, table, embedder, query, vector, retrieval)
     below = _drop(found, retrieval, query)
     nearest = max(found.scores.get("evidence", {}).values(), default=None)
     if reranker is not None and found.chunks:
@@ -165,28 +168,42 @@ def look(
     return Found(tuple(passages), query, retrieval, below, nearest, found.seconds)
 
 
-def _gather(
-    found: _Candidates, table: Table, query: str, vector: NDArray[np.float32] | None, retrieval: Retrieval
-) -> None:
-    if vector is not None:
+def _near(
+    found: _Candidates, table: Table, embedder: Embedder, query: str, vector: NDArray[np.float32] | None,
+    retrieval: Retrieval,
+) -> None:  # fmt: skip
+    """The nearest chunks; with the arm "hybrid" those with the question's words too, looked up meanwhile."""
+
+    def words() -> tuple[list[tuple[Chunk, float]], Vectors]:
+        with found.timed("text"):
+            return table.text_vectors(query, retrieval.candidates, retrieval.files)
+
+    with ThreadPoolExecutor(1, "words") as beside:
+        worded = beside.submit(words) if retrieval.arm == "hybrid" else None
+        if vector is None:
+            with found.timed("embed"):
+                vector = embedder.query(query)
         with found.timed("vector"):
             found.add("vector", table.vector(vector, retrieval.candidates, retrieval.files))
-    if retrieval.arm in ("text", "hybrid"):
-        with found.timed("text"):
-            found.add("text", table.text(query, retrieval.candidates, retrieval.files))
-    if retrieval.arm == "rerank":
-        found.chunks = {chunk.id: chunk for chunk in _all(table, retrieval.files)}
+    cosines: list[float] | None = None
+    if worded is not None:
+        hits, rows = worded.result()
+        found.add("text", hits)
+        cosines = [float(row @ vector) for row in rows]
+    with found.timed("fuse"):
+        found.back = given_back(embedder.name, query, {key: one.text for key, one in found.chunks.items()})
+        if cosines is not None:
+            _fuse(found, cosines, retrieval)
 
 
-def _fuse(found: _Candidates, table: Table, vector: NDArray[np.float32], retrieval: Retrieval) -> None:
+def _fuse(found: _Candidates, cosines: Sequence[float], retrieval: Retrieval) -> None:
+    """`cosines` are those of the chunks found by their words, in their order."""
     near, words = found.scores["vector"], found.scores["text"]
     likely = {key: cosine + found.back[key] for key, cosine in near.items()}
     fused = rrf([likely, words]) if retrieval.fusion == "rrf" else weighted(likely, words, retrieval.weight)
     found.rate("fused", fused)
-    by_words_alone = [key for key in words if key not in near]
-    if by_words_alone:  # their cosine is shown and meets the threshold; a rank among the nearest they have not
-        cosines = table.vectors_of(by_words_alone) @ vector
-        near |= dict(zip(by_words_alone, map(float, cosines), strict=True))
+    # of those found by their words alone it is shown and meets the threshold; a rank among the nearest they have not
+    near |= {key: cosine for key, cosine in zip(words, cosines, strict=True) if key not in near}
 
 
 def _all(table: Table, files: Sequence[str]) -> list[Chunk]:

@@ -86,16 +86,27 @@ class ChunkTable:
 
     def text(self, question: str, k: int, files: Sequence[str] = ()) -> Found:
         """The k best chunks by their words with their BM25 score, best first."""
+        rows = self._worded(question, k, files, COLUMNS)
+        return [] if rows is None else _scored(rows)
+
+    def text_vectors(self, question: str, k: int, files: Sequence[str] = ()) -> tuple[Found, Vectors]:
+        """The same, and the vectors of these chunks row by row, in one look: a second one would cost as much."""
+        rows = self._worded(question, k, files, (*COLUMNS, "vector"))
+        if rows is None or not len(rows):
+            return [], np.zeros((0, 0), np.float32)
+        return _scored(rows.drop_columns("vector")), _matrix(rows["vector"])
+
+    def _worded(self, question: str, k: int, files: Sequence[str], columns: Sequence[str]) -> pa.Table | None:
         with self._mapped():
             table = self._table()
             if table is None or not question.strip():
-                return []
+                return None
             from lancedb.query import FullTextOperator, MultiMatchQuery
 
             words: Any = MultiMatchQuery(question, [*LANGUAGES], boosts=None, operator=FullTextOperator.OR)
             query: Any = table.search(words, query_type="fts").limit(k)
-            rows = _only(query, files).select([*COLUMNS, "_score"]).to_arrow().to_pylist()
-        return [(_chunk(row), float(row["_score"])) for row in rows]
+            found: pa.Table = _only(query, files).select([*columns, "_score"]).to_arrow()
+            return found
 
     def chunks(self, file: str | None = None) -> Iterator[Chunk]:
         """Every chunk, of one file in its order."""
@@ -291,6 +302,10 @@ def _chunk(row: Mapping[str, Any]) -> Chunk:
     text = next(row[column] for column in LANGUAGES if row[column] is not None)
     values = {name: row[name] for name in COLUMNS if name not in LANGUAGES}
     return Chunk(text=text, **values)
+
+
+def _scored(rows: pa.Table) -> Found:
+    return [(_chunk(row), float(row["_score"])) for row in rows.to_pylist()]
 
 
 def _matrix(column: Any) -> Vectors:

@@ -34,6 +34,12 @@ class Table:
     def text(self, question: str, k: int, files: Sequence[str] = ()) -> list[tuple[Chunk, float]]:
         return [(chunk(key), score) for key, score in BM25.items() if not files or f"f-{key}" in files][:k]
 
+    def text_vectors(
+        self, question: str, k: int, files: Sequence[str] = ()
+    ) -> tuple[list[tuple[Chunk, float]], Vectors]:
+        hits = self.text(question, k, files)
+        return hits, self.vectors_of([chunk.id for chunk, _ in hits])
+
     def chunks(self, file: str | None = None) -> Iterator[Chunk]:
         return iter([chunk(key) for key in COSINES if file in (None, f"f-{key}")])
 

@@ -85,8 +85,11 @@ def test_words_are_found_by_their_stems_in_both_languages(table: ChunkTable, mai
         ("1918", "at"),
     ):
         assert [one.id for one, _ in table.text(question, 5)] == [expected], question
+    found, matrix = table.text_vectors("cheval town", 5)
+    assert found == table.text("cheval town", 5) and {one.id for one, _ in found} == {"af", "ae"}
+    assert matrix == pytest.approx(vectors(*(one for one, _ in found)))
     for question in ("le la les", "", " ", 'a"b(:*', "rien"):
-        assert table.text(question, 5) == [], question
+        assert table.text(question, 5) == table.text_vectors(question, 5)[0] == [], question
     first, *rest = table.text("quel cheval mangeait l'été", 5)
     assert first[1] > 0 and not rest
 
