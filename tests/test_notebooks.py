@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, imports the engine only, and is stored without results but for a sweep's."""
+"""Every notebook runs from top to bottom, imports the engine only, and is stored without results unless it measures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NAMES = [path.name for path in NOTEBOOKS]
 OURS = {"apps", "bench", "pages", "run", "tests"}
-# Stored with the results of the sweep that takes minutes; what the test runs instead of its cell of parameters.
-SMALL = {"comptine.ipynb": "VERSES, SEEDS = (3,), (1, 2)\nONE, SURPRISED = 5, 4"}
+# Stored with the results of what takes minutes; what the test runs instead of their cells of parameters.
+SMALL = {
+    "comptine.ipynb": "VERSES, SEEDS = (3,), (1, 2)\nONE, SURPRISED = 5, 4",
+    "documents.ipynb": 'FILES = ("lighthouse.md",)\nQUESTIONS, TOKENS = 3, 4',
+}
 
 
 def read(path: Path) -> nbformat.NotebookNode:
