@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -97,7 +98,7 @@ class Filling:
         try:
             self._agree()
             for where in paths:
-                yield from self._gather(from_path(where, self._stamps()), f"path:{where}")
+                yield from self._look(where)
             for address in addresses:
                 self._fetch(address)
                 yield self._pace.progress()
@@ -119,6 +120,22 @@ class Filling:
 
     def _stamps(self) -> dict[str, str | None]:
         return {row.source: row.stamp for row in self._rows.list(self._id) if row.state != "waiting"}
+
+    def _look(self, where: str) -> Progresses:
+        """What is at that path now; what was there and is deleted goes. Where the folder around it is gone too, a disk
+        may be out: what was read of it stays, and the files say so.
+        """
+        root = f"path:{where}"
+        known = [row for row in self._rows.list(self._id) if row.root == root]
+        if not known or Path(where).exists():
+            back = {row.id: {"error": None} for row in known if row.state == "done" and row.error}
+            self._rows.change(self._id, back)
+            yield from self._gather(from_path(where, self._stamps()), root)
+        elif Path(where).parent.is_dir():
+            self._remove([row.id for row in known])
+        else:
+            missing = bad(where, "missing").to_dict()
+            self._rows.change(self._id, {row.id: {"error": missing} for row in known})
 
     def _gather(self, items: Iterator[Item], root: str) -> Progresses:
         """Take every item in; what the root had before and has no longer goes."""

@@ -101,6 +101,7 @@ def _one(
             found = look(table, embedder, question, wanted, reranker=reads)
             break
         except StoreFailed as error:
+            engine.collections.get(owner, collection_id)  # whose collection is gone, has no use for what the store says
             if error.details.get("reason") != "conflict" or not left:
                 raise
     passages = tuple(replace(passage, collection=collection_id) for passage in found.passages)

@@ -14,10 +14,12 @@ import pytest
 
 from engine import child
 from engine.engine import Engine
-from engine.errors import AccessDenied, BadInput, NotFound, Unreachable
+from engine.errors import AccessDenied, BadFile, BadInput, NotFound, Unreachable
+from engine.rag import retrieval
 from engine.rag.collections import Collection, Collections
 from engine.rag.filling import Filling
 from engine.rag.indexing import TASK, index, keep, resume, start, temporary
+from engine.rag.looking import look
 from engine.rag.sources import fetched, pasted, path, upload, url
 from engine.rag.values import Vectors
 from engine.rag.vectorstore import ChunkTable
@@ -82,10 +84,36 @@ def test_only_what_changed_is_read_again(collections: Collections, cours: Collec
     (place / "new.txt").write_text("et ceci")
     (place / "000.txt").touch()  # another time, the same contents
     again = fill(collections, cours, make=tools(embedder))  # no source: all that it came from
-    assert (again.read, again.removed) == (2, 1) and embedder.asked[12:] == ["tout autre chose", "et ceci"]
+    assert (again.read, again.removed) == (2, 1) and embedder.asked[12:] == ["tout autre chose", "new\net ceci"]
     after = contents(collections, cours)
     assert set(after) == {"000.txt", "001.txt", "003.txt", "new.txt"} and after["000.txt"] == before["000.txt"]
     assert len(after["001.txt"]) == 1
+
+
+def test_what_was_deleted_goes_and_a_disk_that_is_out_takes_nothing_along(
+    collections: Collections, cours: Collection, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    (disk / "folder").mkdir(parents=True)
+    for name in ("alone.txt", "folder/in.txt", "stays.txt"):
+        (disk / name).write_text(f"Le texte de {name}.")
+    roots = [path(str(disk / name)) for name in ("alone.txt", "folder", "stays.txt")]
+    fill(collections, cours, *roots)
+    disk.rename(tmp_path / "out")
+    fill(collections, cours)
+    every = ("alone.txt", "in.txt", "stays.txt")
+    assert states(collections, cours) == {name: ("done", 1, "missing") for name in every}
+    assert sorted(contents(collections, cours)) == [*every]
+    (tmp_path / "out").rename(disk)
+    (disk / "alone.txt").unlink()
+    (disk / "folder" / "in.txt").unlink()
+    (disk / "folder").rmdir()
+    report = fill(collections, cours)
+    assert (report.removed, report.read) == (2, 0)
+    assert states(collections, cours) == {"stays.txt": ("done", 1, None)}
+    assert [*contents(collections, cours)] == ["stays.txt"]
+    with pytest.raises(BadFile):
+        fill(collections, cours, path(str(disk / "never.txt")))
 
 
 def test_every_file_says_what_became_of_it(collections: Collections, cours: Collection) -> None:
@@ -218,6 +246,21 @@ def test_what_is_deleted_meanwhile_stays_deleted(collections: Collections, cours
             if progress.done:
                 collections.delete("local", cours.id)
     assert not collections.folder(cours.id).path.exists()
+
+
+def test_a_collection_that_is_deleted_during_a_search_is_not_there(
+    engine: Engine, collections: Collections, cours: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(collections, cours, pasted("a", "Le train part."))
+
+    def look_late(*arguments: Any, **more: Any) -> Any:
+        collections.delete("local", cours.id)
+        return look(*arguments, **more)
+
+    monkeypatch.setattr(retrieval, "look", look_late)
+    monkeypatch.setattr(engine.embedders, "get", lambda name, asking: Hashed())
+    with pytest.raises(NotFound):
+        retrieval.search(engine, "local", cours.id, "train")
 
 
 def test_progress_is_told_in_chunks(
