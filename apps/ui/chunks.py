@@ -103,8 +103,3 @@ def chunk_rows(chunks: Sequence[Chunk]) -> list[tuple[Any, ...]]:
         (chunk.number + 1, chunk.tokens, chunk.start, chunk.end, again, chunk.page, chunk.heading, chunk.text)
         for chunk, again in zip(chunks, shared(chunks), strict=True)
     ]
-
-
-def screen_of(chunk: Chunk) -> int:
-    """The screen on which a chunk begins."""
-    return chunk.start // SHOWN
