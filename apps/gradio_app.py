@@ -30,7 +30,7 @@ from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.options import Options
-from apps.tabs import chat, comptine, models, room
+from apps.tabs import chat, comptine, documents, models, room
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS, Section
 from engine.engine import Engine
@@ -55,6 +55,7 @@ OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the mode
 ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api)
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
+    "documents": documents.build,
     "comptine": comptine.build,
     "models": models.build,
     "room": room.build,
