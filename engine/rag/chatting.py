@@ -68,12 +68,15 @@ def asking(role: Literal["teacher", "student"], key: str | None, card: ModelCard
 
 def retrieval(engine: Engine, owner: str, collection: str, changes: Mapping[str, Any]) -> Retrieval:
     """The default of that collection (id) with these changes. Raises NotFound, BadInput for a field that there is
-    not.
+    not, BadParameter for a value that it cannot have.
     """
+    from engine.rag.looking import check
     from engine.rag.retrieval import default
 
     unknown = [name for name in changes if name not in Retrieval.__dataclass_fields__]
     if unknown:
         raise BadInput(f"a search has no {unknown[0]}", reason="unknown_field", what="retrieval", field=unknown[0])
-    told: dict[str, Any] = {name: tuple(value) if name == "files" else value for name, value in changes.items()}
-    return replace(default(engine.collections.get(owner, collection).embedder), **told)
+    told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    changed = replace(default(engine.collections.get(owner, collection).embedder), **told)
+    check(changed)
+    return changed

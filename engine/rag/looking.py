@@ -44,6 +44,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "mmr": (0, 1),
     "neighbours": (0, 10),
 }
+WHOLE = ("k", "candidates", "neighbours")
+OPTIONAL = ("threshold", "mmr")
 
 
 class Table(Protocol):
@@ -93,16 +95,25 @@ class Found:
 
 
 def check(retrieval: Retrieval) -> None:
-    """Return where it can be searched so. Raises BadParameter naming the field."""
+    """Return where it can be searched so; its values may come from outside, as anything. Raises BadParameter naming the
+    field.
+    """
     for name, (low, high) in RANGES.items():
         value = getattr(retrieval, name)
-        if value is not None and not low <= value <= high:
+        if not (_number(value, name in WHOLE) and low <= value <= high) and not (value is None and name in OPTIONAL):
             raise BadParameter(f"{name}={value}", name=name, value=value, low=low, high=high)
     for name, value, known in (("arm", retrieval.arm, ARMS), ("fusion", retrieval.fusion, FUSIONS)):
         if value not in known:
             raise BadParameter(f"{name}={value!r}", name=name, value=value, low=None, high=None)
-    if retrieval.arm == "rerank" and retrieval.reranker is None:
-        raise BadParameter("a reranker is needed", name="reranker", value=None, low=None, high=None)
+    files, reranker = retrieval.files, retrieval.reranker
+    if not isinstance(files, tuple) or not all(isinstance(one, str) for one in files):
+        raise BadParameter(f"files={files!r}", name="files", value=files, low=None, high=None)
+    if not isinstance(reranker, str | None) or (retrieval.arm == "rerank" and not reranker):
+        raise BadParameter("a reranker is needed", name="reranker", value=reranker, low=None, high=None)
+
+
+def _number(value: object, whole: bool) -> bool:
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
 
 
 @dataclass

@@ -109,6 +109,9 @@ def test_collections_are_models_of_their_owner_alone(desk: Engine, texts: list[s
     [
         ({"rag": {"mode": "nonsense"}}, 400),
         ({"rag": {"retrieval": {"nonsense": 1}}}, 400),
+        ({"rag": {"retrieval": {"threshold": "x"}}}, 400),
+        ({"rag": {"retrieval": {"files": 5}}}, 400),
+        ({"rag": {"retrieval": {"k": 0}, "mode": "summary"}}, 400),
         ({"rag": {"model": "nope"}}, 404),
         ({"rag": 3}, 400),
         ({"messages": [{"role": "assistant", "content": "x"}]}, 400),

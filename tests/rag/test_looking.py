@@ -154,7 +154,14 @@ def test_a_reranker_alone_reads_no_library() -> None:
     assert raised.value.details["reason"] == "too_many_chunks"
 
 
-@pytest.mark.parametrize("name,value", [("k", 0), ("weight", 1.1), ("mmr", -0.1), ("arm", "x"), ("fusion", "x")])
+@pytest.mark.parametrize(
+    "name,value",
+    [
+        *[("k", 0), ("weight", 1.1), ("mmr", -0.1), ("arm", "x"), ("fusion", "x")],
+        *[("k", 2.5), ("k", True), ("k", None), ("weight", "0.5"), ("threshold", float("nan")), ("mmr", [1])],
+        *[("arm", ["vector"]), ("files", "a.txt"), ("files", (1,)), ("reranker", 3)],
+    ],
+)
 def test_a_wrong_value_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadParameter) as raised:
         found(Retrieval(**{name: value}))
