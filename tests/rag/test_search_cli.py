@@ -134,3 +134,21 @@ def test_what_cannot_be_measured(
         (tmp_path / name).write_bytes(data)
     found, out, err = run(capsys, "evaluate", str(tmp_path / name))
     assert (found, out) == (2, "") and err.startswith(code)
+
+
+def test_evaluate_has_a_model_answer(capsys: pytest.CaptureFixture[str], questions: str) -> None:
+    asked = ("evaluate", questions, "--no-threshold", "--answers", "4", "--model", "echo", "--max-tokens", "20")
+    code, out, _ = run(capsys, *asked, "--json")
+    told = json.loads(out)
+    assert code == 0 and list(told)[-1] == "answers"
+    answers = told["answers"]
+    assert list(answers) == ["metrics", "intervals", "answers"]
+    assert list(answers["metrics"])[:2] == ["f1", "exact"] and 0 <= answers["metrics"]["f1"] <= 1
+    assert [one["kind"] for one in answers["answers"]] == ["answerable", "answerable", "unanswerable", "off_topic"]
+    assert list(answers["answers"][0]) == [
+        "question", "kind", "text", "f1", "exact", "cited_right", "found_cited", "refused"
+    ]  # fmt: skip
+    with closing(Engine()) as engine:
+        assert engine.collections.list("local") == ()
+    code, out, _ = run(capsys, *asked)
+    assert code == 0 and "4 answers\n  f1" in out
