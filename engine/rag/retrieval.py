@@ -4,7 +4,9 @@ The default's weight and threshold were chosen on our own question set (engine/r
 in-sample, and then checked on others. Embedders use different parts of the cosine's scale, so the threshold is one per
 embedder (`THRESHOLDS`); for others there is none. On our own set the default has the document in the top 3 for 40 of 45
 questions (5 of the 7 in another language than the document's) and refuses 13 of the 15 off topic, at the price of 4
-that it should answer.
+that it should answer. A fusion that leans on words (weight 0.3 of BM25 times the words' share) finds one question more
+there and loses on french_faq (MRR 0.73, vectors alone 0.76), so it is not the default. A question off topic is refused
+the less, the more there is to be near to: in the 322 chunks of french_faq 7 of the 15 are.
 """
 
 from __future__ import annotations
