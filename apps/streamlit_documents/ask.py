@@ -15,6 +15,7 @@ from apps.ui import present
 from apps.ui.asking import Look
 from apps.ui.citations import linked, unknown_numbers
 from apps.ui.documents import COMPARED, notes, nothing, sample_sources
+from apps.ui.i18n import LANGUAGES, words
 from engine.rag.grounding import MODES
 
 EXAMPLES = ("first", "second", "third")
@@ -47,7 +48,8 @@ def _form(desk: Desk) -> None:
                               args=(desk,), disabled=desk.busy, key=desk.key("go"))  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(t("documents_ask.mode"), MODES, key=desk.bound("mode", values["mode"]), width=280,
-                     help=t("documents_ask.mode_help"), on_change=desk.changed, args=("mode",),
+                     help=f"{t('documents_ask.mode_help')} {t('documents_ask.measured')}",
+                     on_change=desk.changed, args=("mode",),
                      format_func=lambda one: t(f"documents_ask.modes.{one}"))  # fmt: skip
         st.segmented_control(t("documents_ask.compared"), COMPARED, key=desk.bound("compared", values["compared"]),
                              required=True, on_change=desk.changed, args=("compared",),
@@ -60,7 +62,7 @@ def _form(desk: Desk) -> None:
 
 def _follow(desk: Desk) -> None:
     """Whether the question goes on from those before; there once there is one."""
-    t, words = desk.ui.t, desk.ui.words
+    t = desk.ui.t
     look = desk.answers.get("with")
     if look is None or look.grounding is None or not look.grounding.asked:
         return
@@ -68,8 +70,8 @@ def _follow(desk: Desk) -> None:
         st.toggle(t("documents_ask.follow"), key=desk.bound("follow_box", bool(desk.get("follow"))),
                   help=t("documents_ask.follow_help"), on_change=_followed, args=(desk,))  # fmt: skip
         if desk.get("follow") and desk.history:
-            st.button(words.n("documents_ask.forget", len(desk.history) // 2), type="tertiary", on_click=desk.set,
-                      args=("history", None), key=desk.key("forget"))  # fmt: skip
+            label = desk.ui.words.n("documents_ask.forget", len(desk.history) // 2)
+            st.button(label, type="tertiary", on_click=desk.set, args=("history", None), key=desk.key("forget"))
 
 
 def _followed(desk: Desk) -> None:
@@ -96,10 +98,11 @@ def _example(desk: Desk, question: str) -> None:
     """Ask it of our samples: a collection of them is opened, or made first."""
 
     def act() -> None:
-        name, now = desk.ui.t("documents.sample_name"), desk.fresh
-        known = next((one for one in now.collections.values() if one.name == name and one.owner == desk.owner), None)
+        now, names = desk.fresh, [words(lang).t("documents.sample_name") for lang in LANGUAGES]
+        own = (one for one in now.collections.values() if one.owner == desk.owner)
+        known = next((one for one in own if one.name in names), None)
         if known is None:
-            desk.make(name)
+            desk.make(desk.ui.t("documents.sample_name"))
             desk.index(sample_sources())
         elif now.collection != known:
             desk.open(known.id)
@@ -171,11 +174,11 @@ def _answer(desk: Desk, name: str, look: Look) -> None:
 
 def _afterwards(desk: Desk, look: Look) -> None:
     """What the answer is worth: nothing found, refused, citing what is not there, citing nothing."""
-    t, words, answered = desk.ui.t, desk.ui.words, look.answered
+    t, said, answered = desk.ui.t, desk.ui.words, look.answered
     assert answered is not None and look.grounding is not None
     grounding = look.grounding
     if grounding.empty:
-        st.info(nothing(grounding, words), icon=":material/search_off:")
+        st.info(nothing(grounding, said), icon=":material/search_off:")
     elif not grounding.asked:
         st.caption(t("documents_ask.not_asked"))
     elif answered.refused:
@@ -184,5 +187,5 @@ def _afterwards(desk: Desk, look: Look) -> None:
         st.caption(t("documents_ask.unknown", numbers=", ".join(f"\\[{one}\\]" for one in missing)))
     if grounding.asked and grounding.sources and not answered.cited and not answered.refused:
         st.caption(t("documents_ask.uncited"))
-    for note in notes(grounding, words):
+    for note in notes(grounding, said):
         st.caption(plain(note))

@@ -39,7 +39,8 @@ def measured(desk: Desk, done: Mapping[str, Job]) -> None:
     measure = st.selectbox(t("documents_eval.plot"), known, key=desk.key("eval.measure"),
                            format_func=lambda name: t(f"documents_eval.measure.{key_of(name)}"))  # fmt: skip
     if measure is not None:
-        st.altair_chart(chart(results, measure, words), alt=chart_text(results, measure, words))
+        st.altair_chart(chart(results, measure, words), height=80 + 36 * len(results["configurations"]),
+                        alt=chart_text(results, measure, words))  # fmt: skip
     if measure in MEASURES:
         for told in differences(results, measure, words):
             st.markdown(f"- {plain(told)}")
