@@ -35,6 +35,9 @@ def index_flags(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--splitting", choices=SPLITTINGS, default="tokens", help="default: %(default)s")
     new.add_argument("--size", type=int, default=SIZE, metavar="TOKENS", help="default: %(default)s")
     new.add_argument("--overlap", type=int, metavar="TOKENS", help="default: a tenth of the size")
+    new.add_argument(
+        "--no-headings", action="store_true", help="vectors of the text alone, not of the headings above it"
+    )
 
 
 def index(arguments: argparse.Namespace, out: Output) -> int:
@@ -62,7 +65,7 @@ def _collection(engine: Engine, arguments: argparse.Namespace) -> Collection:
         found = engine.collections.find(LOCAL_OWNER, arguments.collection)
     except NotFound:
         overlap = arguments.size // 10 if arguments.overlap is None else arguments.overlap
-        splitting = Splitting(arguments.splitting, arguments.size, overlap)
+        splitting = Splitting(arguments.splitting, arguments.size, overlap, not arguments.no_headings)
         return engine.collections.create(LOCAL_OWNER, arguments.collection, wanted or default_embedder(), splitting)
     if wanted not in (None, found.embedder):
         details = {"collection": found.name, "expected": found.embedder, "given": wanted}

@@ -93,6 +93,13 @@ def test_what_cannot_be_done(arguments: list[str], code: int, words: str, capsys
     assert (found, out) == (code, "") and words in err
 
 
+def test_a_collection_may_be_made_without_headings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text("Le train part à midi.")
+    assert run(capsys, "index", str(tmp_path / "a.txt"), "--collection", "Cours", "--no-headings")[0] == 0
+    (made,) = json.loads(run(capsys, "collections", "--json")[1])
+    assert made["splitting"]["headings"] is False
+
+
 def test_a_job_that_failed_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
