@@ -56,7 +56,7 @@ def index(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def _collection(engine: Engine, arguments: argparse.Namespace) -> Collection:
-    """The one of that name, made where there is none. Raises EmbedderMismatch."""
+    """The one of that name, made where there is none and something comes in. Raises EmbedderMismatch, NotFound."""
     from engine.rag.embedders import default_embedder
     from engine.rag.values import Splitting
 
@@ -64,6 +64,8 @@ def _collection(engine: Engine, arguments: argparse.Namespace) -> Collection:
     try:
         found = engine.collections.find(LOCAL_OWNER, arguments.collection)
     except NotFound:
+        if not arguments.paths:
+            raise  # a name mistyped: nothing is looked at again
         overlap = arguments.size // 10 if arguments.overlap is None else arguments.overlap
         splitting = Splitting(arguments.splitting, arguments.size, overlap, not arguments.no_headings)
         return engine.collections.create(LOCAL_OWNER, arguments.collection, wanted or default_embedder(), splitting)

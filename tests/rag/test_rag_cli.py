@@ -76,6 +76,7 @@ def test_from_the_first_file_to_the_last(tmp_path: Path, capsys: pytest.CaptureF
     ("arguments", "code", "words"),
     [
         (["files", "none"], 2, "not_found"),
+        (["index", "--collection", "none"], 2, "not_found"),
         (["delete", "none"], 2, "not_found"),
         (["delete", "Cours", "--file", "none"], 2, "not_found"),
         (["versions", "Cours", "--rollback", "7"], 2, "not_found"),
@@ -106,7 +107,7 @@ def test_a_job_that_failed_is_an_error(capsys: pytest.CaptureFixture[str], monke
     usual = JobQueue.wait
     error = JobFailed("died", job="j", reason="died").to_dict()
     monkeypatch.setattr(JobQueue, "wait", lambda self, key, timeout=None: replace(usual(self, key), error=error))
-    code, out, err = run(capsys, "index", "--collection", "Cours")
+    code, out, err = run(capsys, "index", __file__, "--collection", "Cours")
     assert (code, out, err) == (3, "", "job_failed: died\n")
 
 
