@@ -7,6 +7,7 @@ import streamlit as st
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard
 from apps.ui.documents import sample_sources
+from engine.errors import NotFound
 from engine.rag import sources
 
 UPLOAD_MB = 200
@@ -54,6 +55,36 @@ def _more(desk: Desk) -> None:
               args=(desk,))  # fmt: skip
     st.button(t("documents.sample"), icon=":material/library_books:", key=desk.key("add_sample"),
               on_click=lambda: desk.attempt(lambda: desk.index(sample_sources())))  # fmt: skip
+    with st.expander(t("documents_web.title")):
+        _web(desk)
+
+
+def _web(desk: Desk) -> None:
+    """A search of the web whose pages are fetched into the collection; off until somebody allows it here."""
+    t = desk.ui.t
+    st.caption(t("documents_web.help"))
+    allowed = st.toggle(t("documents_web.allow"), key=desk.key("web.allow"))
+    st.text_input(t("documents_web.key"), type="password", key=desk.key("web.key"), max_chars=200,
+                  help=t("documents_web.key_help"))  # fmt: skip
+    st.text_input(t("documents_web.query"), key=desk.key("web.query"), max_chars=400, disabled=not allowed)
+    st.button(t("documents_web.add"), icon=":material/travel_explore:", key=desk.key("web.add"), disabled=not allowed,
+              on_click=_searched, args=(desk,))  # fmt: skip
+
+
+def _searched(desk: Desk) -> None:
+    """The addresses that a provider finds become sources, which the indexing fetches within its limits."""
+    from engine.rag.websearch import find, provider_of
+
+    def act() -> None:
+        now = desk.fresh
+        provider, key = provider_of(enabled=bool(desk.get("web.allow")), key=desk.get("web.key") or None,
+                                    role=now.ui.person.role)  # fmt: skip
+        hits = find(str(desk.get("web.query", "")), provider, key, language=now.ui.lang)
+        if not hits:
+            raise NotFound("the web has no page for it", what="page", key="")
+        desk.index(tuple(sources.url(hit.url) for hit in hits))
+
+    desk.attempt(act)
 
 
 def _added(desk: Desk) -> None:

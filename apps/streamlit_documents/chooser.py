@@ -91,7 +91,7 @@ def _manage(desk: Desk) -> None:
     ui, one = desk.ui, desk.collection
     assert one is not None
     store, t = ui.engine.collections, ui.t
-    name = st.text_input(t("documents.name"), max_chars=100, key=desk.bound("rename", one.name))
+    name = st.text_input(t("documents.name"), one.name, max_chars=100, key=desk.key(f"renamed.{one.id}"))
     st.button(t("documents.rename"), icon=":material/edit:", disabled=name.strip() in ("", one.name),
               key=desk.key("rename"),
               on_click=lambda: desk.attempt(lambda: store.rename(desk.owner, one.id, name)))  # fmt: skip

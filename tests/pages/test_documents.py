@@ -8,11 +8,12 @@ from streamlit.testing.v1 import AppTest
 from apps.ui.evaluation import WAYS, chart, chart_text, differences, head, results_csv, rows
 from apps.ui.i18n import words
 from engine.person import LOCAL
+from engine.rag import indexing, websearch
 from engine.rag.collections import Collection
 from engine.rag.evaluating import results
 from engine.rag.evaluation import Configuration, Measured, measure
 from engine.rag.questions import Question
-from engine.rag.sources import pasted, upload
+from engine.rag.sources import Source, pasted, upload
 from engine.rag.values import Retrieval
 from tests.pages.conftest import ROOT, EchoEngine, texts
 from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
@@ -140,3 +141,44 @@ def test_a_measurement_is_told_with_intervals(page: AppTest, collection: Collect
     assert chart(told, "mrr", words_).to_dict() and chart_text(told, "mrr", words_)
     assert len(differences(told, "mrr", words_)) == 1
     assert results_csv(told).count("\n") == 1 + sum(len(one["intervals"]) for one in told["configurations"])
+
+
+def test_pasted_text_an_address_and_the_web_become_sources(
+    page: AppTest, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought: list[Source] = []
+    monkeypatch.setattr(indexing, "start", lambda engine, owner, key, sources: brought.extend(sources) or True)
+    asked: list[str] = []
+    hits = (websearch.Hit("https://a.example/", "A", ""),)
+    monkeypatch.setattr(websearch, "find", lambda query, *_, **__: asked.append(query) or hits)
+    page.session_state["documents.fold.more"] = True
+    page.run()
+    page.text_input(key="documents.url").set_value("https://b.example/page")
+    page.text_area(key="documents.pasted").set_value("Un texte.")
+    page.button(key="documents.add").click().run()
+    clean(page)
+    assert [(one.kind, one.data) for one in brought] == [("url", None), ("text", b"Un texte.")]
+    assert page.text_input(key="documents.url").value == ""
+    assert page.button(key="documents.web.add").disabled
+    page.toggle(key="documents.web.allow").set_value(True).run()
+    page.text_input(key="documents.web.query").set_value("ours polaire").run()
+    page.button(key="documents.web.add").click().run()
+    clean(page)
+    assert asked == ["ours polaire"] and brought[-1].where == "https://a.example/"
+
+
+def test_a_collection_is_made_renamed_and_deleted(page: AppTest, collection: Collection, engine: EchoEngine) -> None:
+    page.session_state["documents.fold.new"] = page.session_state["documents.fold.manage"] = True
+    page.run()
+    page.text_input(key="documents.new.name").set_value("Plants").run()
+    page.button(key="documents.new.create").click().run()
+    clean(page)
+    assert [one.name for one in engine.collections.list(LOCAL.id)] == ["Animals", "Plants"]
+    made = page.session_state["documents.values"]["collection"]
+    page.text_input(key=f"documents.renamed.{made}").set_value("Trees").run()
+    page.button(key="documents.rename").click().run()
+    assert engine.collections.get(LOCAL.id, made).name == "Trees"
+    page.button(key="documents.delete").click().run()
+    page.button(key="documents.delete_yes").click().run()
+    clean(page)
+    assert [one.name for one in engine.collections.list(LOCAL.id)] == ["Animals"]
