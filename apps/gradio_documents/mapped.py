@@ -18,6 +18,8 @@ from engine.person import Person
 from engine.rag.collections import Collection
 from engine.rag.retrieval import Asking
 
+WIDTH, HEIGHT = 640, 440  # pixels; a narrow page scrolls in it
+
 
 @dataclass(frozen=True)
 class Map:
@@ -43,7 +45,7 @@ def lay_out(ui: Ui) -> Map:
         question = gr.Textbox(label=t("documents_map.question"), placeholder=t("documents_ask.question_hint"),
                               max_lines=1, max_length=4000, scale=5, elem_id="documents-map-question")  # fmt: skip
         go = gr.Button(t("documents.tab.map"), scale=0, min_width=110, elem_id="documents-map-go")
-    plot = gr.Plot(show_label=False, label=t("documents.tab.map"))
+    plot = gr.Plot(show_label=False, label=t("documents.tab.map"), elem_classes="atelier-scroll")
     told = gr.HTML(elem_id="documents-map-told")
     return Map(question, go, plot, told, file_button("csv"), gr.State(None))
 
@@ -88,7 +90,7 @@ class Mapping:
         rows = points(shown, ids, {chunk.id: chunk for chunk in table.chunks()}, found, words)
         share = 100 * sum(shown.explained)
         said = t("documents_map.told", points=len(rows), chunks=len(ids), share=share, found=len(found))
-        return {self.parts.plot: gr.Plot(scatter(rows, shown, words).properties(width="container", height=440)),
+        return {self.parts.plot: gr.Plot(scatter(rows, shown, words).properties(width=WIDTH, height=HEIGHT)),
                 self.parts.told: self._told(said, rows, len(ids)), self.parts.rows: Held(rows)}  # fmt: skip
 
     def _told(self, said: str, rows: Rows, chunks: int) -> str:

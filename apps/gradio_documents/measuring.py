@@ -111,7 +111,7 @@ def _results(ui: Ui, made: dict[str, Any]) -> None:
     made["chosen"] = gr.Dropdown([], label=t("documents_eval.earlier"), elem_id="documents-eval-chosen")
     made["table"] = gr.HTML(elem_id="documents-eval-table")
     made["measure"] = gr.Dropdown([], label=t("documents_eval.plot"), elem_id="documents-eval-measure")
-    made["plot"] = gr.Plot(show_label=False, label=t("documents_eval.plot"))
+    made["plot"] = gr.Plot(show_label=False, label=t("documents_eval.plot"), elem_classes="atelier-scroll")
     made["differences"] = gr.HTML(elem_id="documents-eval-differences")
     with gr.Row():
         made["csv"] = file_button("csv")

@@ -15,6 +15,7 @@ from gradio_client.exceptions import AppError
 from engine.cli import main
 from engine.person import LOCAL
 from engine.rag.sources import pasted
+from tests.browser.tabs import PATIENCE_MS
 from tests.documents.files import pdf
 from tests.gradio.conftest import Site, serving
 from tests.standins.rag import EMBEDDER, SMALL, fill
@@ -146,3 +147,27 @@ def _called(site: Site, name: str, data: list[Any]) -> str:
     root = f"{site.language('en')}gradio_api/call/{name}"
     event = httpx.post(root, json={"data": data}, timeout=60).json()["event_id"]
     return httpx.get(f"{root}/{event}", timeout=60).text
+
+
+@pytest.mark.browser
+def test_a_pdf_is_dropped_asked_and_its_page_opened(site: Site, chromium: Any, tmp_path: Path) -> None:
+    file = tmp_path / "Règlement d’été (1).pdf"
+    file.write_bytes(pdf("La piscine ouvre le lundi.", "Le bonnet de bain est obligatoire."))
+    context = chromium.new_context(viewport={"width": 1366, "height": 900}, locale="fr-FR")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(site.language("fr") + "?section=documents")
+    page.locator("#documents-examples button").nth(2).wait_for()  # the page has opened what its address says
+    page.locator("#documents-drop input[type=file]").set_input_files(str(file))
+    page.locator("#documents-table").get_by_text("✓ lu").first.wait_for()
+    assert file.name in page.locator("#documents-table").inner_text()
+    page.locator("#documents-question textarea").fill("Faut-il porter un bonnet de bain ?")
+    page.locator("#documents-ask").click()
+    page.locator("#documents-stats p").wait_for()
+    page.locator('#documents-answer a[href="#passage-1"]').first.click()
+    page.locator("#documents-around mark").get_by_text("bonnet de bain").wait_for()
+    assert "passage" in (page.locator("#documents-page img").get_attribute("alt") or "")
+    assert not errors
+    context.close()
