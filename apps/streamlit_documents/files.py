@@ -35,8 +35,11 @@ def _running(desk: Desk, job_id: str) -> None:
     if job.state not in OPEN:
         desk.set("index_error", job.error)
         st.rerun()
+    now = desk.fresh
+    if now.collection is not None and now.collection.chunks and not (desk.collection and desk.collection.chunks):
+        st.rerun()  # something can be asked already
     with guard(ui):
-        told = index_progress(job, desk.fresh.files, ui.words)
+        told = index_progress(job, now.files, ui.words)
         st.progress(told.share or 0.0, told.text)
         st.button(ui.t("documents.cancel"), icon=":material/stop:", key=desk.key("cancel"),
                   on_click=lambda: desk.attempt(lambda: ui.engine.jobs.cancel(job_id, desk.owner)))  # fmt: skip
