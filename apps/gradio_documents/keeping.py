@@ -24,6 +24,7 @@ from engine.rag.rows import CollectionFile
 from engine.rag.values import Splitting
 
 SHOWN = 100  # files
+FEW = 6  # files: so many are shown at once, more are folded
 
 
 class Keeping:
@@ -155,6 +156,7 @@ class Keeping:
         files = desk.files(one, person) if one is not None else ()
         choices = [(found.name if found.owner == person.id else t("documents.shared_by", name=found.name), key)
                    for key, found in every.items()]  # fmt: skip
+        failed = any(file.state == "failed" for file in files)
         said = summary(one, self.ui.words) if one is not None else t("documents.none")
         said += f" {t('documents.read_only')}" if one is not None and not mine else ""
         update = {
@@ -164,7 +166,7 @@ class Keeping:
             parts.new_name: one.name if one is not None else "",
             parts.share: gr.Checkbox(value=one is not None and one.shared, visible=mine and person.role == "teacher"),
             parts.adding: gr.Group(visible=mine or one is None),
-            parts.files: gr.Accordion(visible=bool(files)),
+            parts.files: gr.Accordion(visible=bool(files), open=len(files) <= FEW or failed),
             parts.file: gr.Dropdown([(file.name, file.id) for file in files], value=files[0].id if files else None),
             parts.remove: gr.Button(visible=mine), parts.sure: gr.Button(visible="hidden"),
         } | self._versions(one if mine else None, person)  # fmt: skip
