@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,12 +14,16 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from apps.gradio_app import build
+from apps.gradio_documents.keeping import Keeping
+from apps.options import Options
 from engine.cli import main
 from engine.person import LOCAL
 from engine.rag.sources import pasted
+from engine.settings import Settings
 from tests.browser.tabs import PATIENCE_MS
 from tests.documents.files import pdf
-from tests.gradio.conftest import Site, serving
+from tests.gradio.conftest import EchoEngine, Site, serving
 from tests.standins.rag import EMBEDDER, SMALL, fill
 
 CAT = "Le chat de la gardienne dort sur le tapis rouge du salon pendant toute la matinée."
@@ -147,6 +153,23 @@ def _called(site: Site, name: str, data: list[Any]) -> str:
     root = f"{site.language('en')}gradio_api/call/{name}"
     event = httpx.post(root, json={"data": data}, timeout=60).json()["event_id"]
     return httpx.get(f"{root}/{event}", timeout=60).text
+
+
+def test_a_collection_is_made_renamed_and_deleted(tmp_path: Path) -> None:
+    with closing(EchoEngine(Settings(home=tmp_path, model="echo"))) as engine:
+        blocks = build(engine, "en", Options())
+        bound = (getattr(function.fn, "__self__", None) for function in blocks.fns.values())
+        keeping = next(one for one in bound if isinstance(one, Keeping))
+        parts, request = keeping.parts, SimpleNamespace(headers={}, session_hash="page", query_params={})
+        form = {parts.name: "First", parts.embedder: "", parts.kind: "tokens", parts.size: 64, parts.overlap: 6}
+        made = keeping.create({parts.chosen: None, **form}, request)
+        values = {parts.chosen: made[parts.chosen].value, parts.new_name: "Second <b>"}
+        renamed = keeping.rename(values, request)
+        assert renamed[parts.new_name] == "Second <b>" and "64 tokens" in renamed[parts.summary]
+        assert "Second <b>" in keeping.ask_twice(values, request).value
+        gone = keeping.delete(values, request)
+        assert not gone[parts.chosen].choices and not engine.collections.list(LOCAL.id)
+        assert all(set(update) <= set(parts.written) for update in (made, renamed, gone))
 
 
 @pytest.mark.browser
