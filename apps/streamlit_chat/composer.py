@@ -61,7 +61,7 @@ def _stop(panes: Sequence[Pane]) -> None:
 def _prefill(pane: Pane) -> None:
     """What could not be sent stays in the input; a link may fill it, but never sends."""
     link = st.query_params.pop("prompt", None) if "prompt" in st.query_params else None
-    draft = link or pane.chat.draft
+    draft = link or (pane.chat.draft if pane.writing is None else None)  # the run after the answer's end shows it
     if draft and draft != pane.get("prefilled"):
         st.session_state["chat.input"] = draft
     pane.set("prefilled", draft)

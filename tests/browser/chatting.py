@@ -128,6 +128,7 @@ class StreamlitChat(Chatting, StreamlitTab):
         return self.page.locator(stopped).count() == 1 and stop.count() == 0
 
     def act(self, name: str) -> None:
+        self._settled()
         self.page.locator(f"[class*='st-key-chat-{name}-'] button").locator("visible=true").last.click()
 
     def act_at(self, place: int, name: str) -> None:
@@ -139,6 +140,11 @@ class StreamlitChat(Chatting, StreamlitTab):
         message = self.page.get_by_test_id("stChatMessage").nth(place)
         message.locator("[class*='-take-'] button").click()
         message.get_by_role("button", name=self.words.t("chat_act.edit"), exact=True).wait_for()
+        self._settled()
+
+    def _settled(self) -> None:
+        """Wait until the page is drawn: a click on what is being drawn anew may be lost."""
+        assert wait_for(self.rests, PATIENCE_MS / 1000), self.page.inner_text("body")
 
     def turn(self, sign: str) -> None:
         name = self.words.t("chat_act.previous" if sign == "‹" else "chat_act.next")

@@ -25,7 +25,8 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     plain = ["/chat", "/count_tokens", "/models", "/render"]
     stored = ["/branch", "/continue", "/conversations", "/export", "/regenerate", "/trace"]
     rhyme = ["/comptine_run", "/comptine_sweep", "/comptine_tokens"]
-    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme)
+    documents = ["/documents_ask", "/documents_evaluate", "/documents_index", "/documents_search"]
+    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents)
     assert not found["unnamed_endpoints"]
 
 

@@ -9,6 +9,7 @@ from bench.bench_pages import long_conversation
 from engine.conversation import Conversation, Node, new_id
 from engine.person import LOCAL
 from tests.pages.conftest import EchoEngine
+from tests.standins.app_server import wait_for
 
 MESSAGES = 500
 
@@ -24,6 +25,11 @@ def shown(app: AppTest) -> list[int]:
     """The numbers of the messages on the page."""
     texts = [one.text[0].value if one.name == "user" else one.markdown[0].value for one in app.chat_message]
     return [int(text.split()[1]) for text in texts]
+
+
+def verdicts(app: AppTest) -> list[str]:
+    """The signs of judged answers, on the page drawn anew."""
+    return [one.value[0] for one in app.run().chat_message[1].caption if one.value[0] in "✓✗"]
 
 
 def test_the_last_30_are_drawn_and_earlier_fetches_more(long: AppTest) -> None:
@@ -71,5 +77,5 @@ def test_an_answer_is_judged_by_the_form_it_was_asked_for_whatever_is_set_now(
     asked = Conversation(new_id()).add(Node(new_id(), None, "user", "?", 1.0))
     asked = asked.add(Node(new_id(), asked.leaf, "assistant", answer, 2.0, model="echo", form=form))
     app.query_params["chat"] = engine.chats.adopt(LOCAL.id, asked).id
-    app.run()
-    assert not app.exception and [one.value[0] for one in app.chat_message[1].caption if one.value[0] in "✓✗"] == [told]
+    assert wait_for(lambda: verdicts(app) == [told])  # judged beside the page, which shows it once it is known
+    assert not app.exception
