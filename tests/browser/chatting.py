@@ -170,10 +170,17 @@ class StreamlitChat(Chatting, StreamlitTab):
         box.press("Control+Enter")
 
     def role(self, role: str) -> None:
+        self._settled()
+        option = self.page.get_by_role("option", name=self.words.t(f"chat_role.{role}"))
+        assert wait_for(lambda: option.is_visible() or self._unfold_roles()), self.page.inner_text("body")
+        option.click()
+
+    def _unfold_roles(self) -> None:
+        """Open the list, and leave it a moment: one click may fall on a box that is being drawn anew."""
         self.page.locator("[class*='st-key-chat-role'] [data-testid=stSelectbox] [role=combobox]").or_(
             self.page.locator("[class*='st-key-chat-role'] [data-baseweb=select]")
         ).first.click()
-        self.page.get_by_role("option", name=self.words.t(f"chat_role.{role}")).click()
+        self.page.wait_for_timeout(2000)
 
     def prompt(self) -> str:
         self._drawer("trace")
