@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from engine.migrations import MIGRATIONS, Step
 from engine.tables import LOCAL_OWNER, metadata, people, schema_version
 
 BUSY_S = 10.0
+OPEN_TRIES, OPEN_PAUSE_S = 5, 0.05
 _MIGRATION_LOCK = 0x61746C6C6D  # any number that no other program on the same PostgreSQL takes
 _REASONS = {
     sqlite3.SQLITE_FULL: "disk_full",
@@ -182,8 +184,20 @@ def _create(connection: Connection) -> None:
 def _set_up(raw: sqlite3.Connection, journal: str) -> None:
     raw.isolation_level = None  # transactions begin where SQLAlchemy says so, DDL included
     for pragma in (f"busy_timeout={int(BUSY_S * 1000)}", f"journal_mode={journal}", "synchronous=NORMAL"):
-        raw.execute(f"PRAGMA {pragma}").close()
-    raw.execute("PRAGMA foreign_keys=ON").close()
+        _pragma(raw, pragma)
+    _pragma(raw, "foreign_keys=ON")
+
+
+def _pragma(raw: sqlite3.Connection, pragma: str) -> None:
+    """Set it. An opening that meets another process at the log's beginning or end fails with an I/O error, once."""
+    for left in reversed(range(OPEN_TRIES)):
+        try:
+            raw.execute(f"PRAGMA {pragma}").close()
+            return
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_IOERR or not left:
+                raise
+            time.sleep(OPEN_PAUSE_S)
 
 
 def _begin(connection: Connection) -> None:

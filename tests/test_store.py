@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, inspect, text
@@ -25,7 +27,7 @@ from engine.people import People
 from engine.rag.collections import Collections
 from engine.rag.values import Splitting
 from engine.settings import Settings
-from engine.store import Store
+from engine.store import Store, _pragma
 from engine.tables import jobs, metadata, people, schema_version
 from engine.trace import Traces
 from engine.values import Values
@@ -164,7 +166,7 @@ import sys, time
 from sqlalchemy import text
 from engine.library import Library
 from engine.migrations import MIGRATIONS
-from engine.store import Store
+from engine.store import Store, _pragma
 
 def step(connection):
     connection.execute(text("CREATE TABLE steps (n INTEGER)"))
@@ -385,3 +387,33 @@ def test_a_store_on_a_network_warns_and_avoids_wal(tmp_path: Path) -> None:
 def test_importing_the_package_costs_no_database() -> None:
     code = "import sys, engine, engine.types, engine.settings; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+class Unsteady:
+    """A connection whose first pragmas fail with an error of that code."""
+
+    def __init__(self, code: int, times: int) -> None:
+        self.code, self.times, self.said = code, times, list[str]()
+
+    def execute(self, statement: str) -> Any:
+        self.said.append(statement)
+        if len(self.said) <= self.times:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.code
+            raise error
+        return SimpleNamespace(close=lambda: None)
+
+
+def test_an_opening_that_meets_another_process_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.OPEN_PAUSE_S", 0)
+    raw: Any = Unsteady(sqlite3.SQLITE_IOERR_SHMMAP, 2)
+    _pragma(raw, "journal_mode=WAL")
+    assert raw.said == ["PRAGMA journal_mode=WAL"] * 3
+
+
+@pytest.mark.parametrize(("code", "times"), [(sqlite3.SQLITE_IOERR, 99), (sqlite3.SQLITE_NOTADB, 1)])
+def test_what_goes_on_failing_is_raised(monkeypatch: pytest.MonkeyPatch, code: int, times: int) -> None:
+    monkeypatch.setattr("engine.store.OPEN_PAUSE_S", 0)
+    raw: Any = Unsteady(code, times)
+    with pytest.raises(sqlite3.OperationalError):
+        _pragma(raw, "journal_mode=WAL")
