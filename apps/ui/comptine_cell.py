@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from apps.ui.address import Address, read_address, write_address
 from engine.comptine.cell import Cell
 from engine.comptine.grid import MAX_VERSES
 from engine.comptine.overflow import OVERFLOW_POLICIES
@@ -46,7 +47,7 @@ def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
 
 
 # Name in the address → (name here, how it is read). `draw`, since `seed` is the left column's own. No text travels.
-ADDRESS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+ADDRESS: Address = {
     "n": ("n", _whole(1, MAX_VERSES)),
     "variant": ("variant", _one_of(VARIANTS)),
     "rhyme": ("rhyme", _one_of(LANGUAGES)),
@@ -85,19 +86,12 @@ def values_of(cell: Cell) -> dict[str, Any]:
 
 def from_address(query: Mapping[str, str]) -> dict[str, Any]:
     """The values of an address over those to start with; what it says wrongly is left out."""
-    found = dict(START)
-    for name, (own, read) in ADDRESS.items():
-        if name in query:
-            try:
-                found[own] = read(query[name])
-            except ValueError:
-                continue
-    return found
+    return read_address(ADDRESS, START, query)
 
 
 def to_address(values: Values) -> dict[str, str]:
     """What the address says of these values: what differs from the start, and never somebody's text."""
-    found = {name: str(values[own]) for name, (own, _) in ADDRESS.items() if values[own] not in (START[own], None)}
+    found = write_address(ADDRESS, START, values)
     if values["prefix"] not in ("", AUTO):
         found.pop("prefix", None)
     return found

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from apps.ui import present
+from apps.ui.address import Address, read_address, write_address
 from apps.ui.i18n import Words
 from apps.ui.theme import OKABE_ITO
 from engine.documents import Document
@@ -58,7 +59,7 @@ def _threshold(text: str) -> Any:
 
 
 # Name in the address → (name here, how it is read); a collection goes by its id, which only its readers can open
-ADDRESS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+ADDRESS: Address = {
     "collection": ("collection", str),
     "show": ("tab", _one_of(TABS)),
     "mode": ("mode", _one_of(MODES)),
@@ -83,19 +84,12 @@ def sample_sources() -> tuple[sources.Source, ...]:
 
 def from_address(query: Mapping[str, str]) -> dict[str, Any]:
     """The values of an address over those to start with; what it says wrongly is left out."""
-    found = dict(START)
-    for name, (own, read) in ADDRESS.items():
-        if name in query:
-            try:
-                found[own] = read(query[name])
-            except ValueError:
-                continue
-    return found
+    return read_address(ADDRESS, START, query)
 
 
 def to_address(values: Values) -> dict[str, str]:
     """What the address says of these values: what differs from the start, and no text."""
-    return {name: str(values[own]) for name, (own, _) in ADDRESS.items() if values[own] not in (START[own], None)}
+    return write_address(ADDRESS, START, values)
 
 
 def retrieval_of(values: Values, embedder: str) -> Retrieval:
