@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from apps.streamlit_kit import Kept, Ui, browser_watch, show_error
+from apps.streamlit_bound import Bound
+from apps.streamlit_kit import Ui, browser_watch, show_error
 from apps.ui.asking import Asked, Look, asked
 from apps.ui.documents import ADDRESS, START, from_address, retrieval_of, to_address
 from engine.errors import EngineError
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Desk(Kept):
+class Desk(Bound):
     """One run of the page; cheap to make."""
 
     ui: Ui
@@ -51,26 +52,6 @@ class Desk(Kept):
             found = from_address(st.query_params)
             self.set("values", found)
         return found
-
-    def change(self, **values: Any) -> None:
-        """Hold other values."""
-        self.set("values", {**self.values, **values})
-
-    def bound(self, name: str, value: Any) -> str:
-        """The key of a widget that shows this value; it follows when the value changes elsewhere."""
-        key = self.key(f"box.{name}")
-        if key not in st.session_state or st.session_state[key] != value:
-            st.session_state[key] = value
-        self.set(f"shown.{name}", (value,))
-        return key
-
-    def shown(self, name: str) -> Any:
-        """What the widget of that name shows now."""
-        return st.session_state[self.key(f"box.{name}")]
-
-    def touched(self, name: str) -> bool:
-        """Whether a person changed that widget: a browser also sends what a widget showed that is no longer drawn."""
-        return bool(self.get(f"shown.{name}") != (self.shown(name),))
 
     def changed(self, name: str, read: Callable[[Any], Any] | None = None) -> None:
         """Keep what the widget of that value shows now."""
