@@ -80,10 +80,10 @@ def step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, max(now, BEHIND_CHILDREN_NICE))  # going up again takes a right
 
 
-def give_way() -> None:
-    """Let everybody else go first: the lowest CPU priority. For the child itself; Windows sets it at the start."""
+def give_way(nice: int) -> None:
+    """Let others go first, down to that niceness. For the child itself; Windows sets it at the start."""
     if sys.platform != "win32":
-        os.nice(LOWEST_NICE)
+        os.nice(max(0, nice - os.nice(0)))
 
 
 def die_with_parent(parent: int) -> None:

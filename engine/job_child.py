@@ -1,10 +1,10 @@
 """The child process of one task: what to do in on standard input, JSON lines out. Knows no queue and no store.
 
-    python -m engine.job_child PARENT_PID  <<< '{"task": "package.module:function", "args": {…}}'
+    python -m engine.job_child PARENT_PID  <<< '{"task": "package.module:function", "args": {…}, "nice": 19}'
     {"progress": [done, total]}
     {"result": …}    or    {"error": {"code", "message", "details", …}}
 
-It runs at the lowest priority and ends with its parent. What a task prints goes to standard error.
+It lets others go first, as far as told, and ends with its parent. What a task prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ EVERY_S = 0.1  # more progress than that is not worth the time of those who show
 def main() -> None:
     """Do the one task that standard input names."""
     child.die_with_parent(int(sys.argv[1]))
-    child.give_way()
     out, sys.stdout = sys.stdout, sys.stderr
     order = json.loads(sys.stdin.readline())
+    child.give_way(order["nice"])
     child.exit_at_end_of_input()
     try:
         module, _, function = order["task"].partition(":")

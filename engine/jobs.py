@@ -60,6 +60,7 @@ class JobQueue:
     def __init__(self, rows: JobLog, settings: Settings, at_once: int = 1) -> None:
         self._rows = rows
         self._folder = settings.home / "jobs"
+        self._nice = settings.job_nice
         self._at_once = at_once
         self._own: dict[str, _Own] = {}  # in the order of submission
         self._served: dict[str, int] = {}  # owner → number of the last job that was begun for them
@@ -76,7 +77,7 @@ class JobQueue:
         """The job, queued. `scratch` are files that it leaves behind when it is killed, `secrets` further arguments of
         the task that are written nowhere, such as a key. Raises BadInput for a name that is no task.
         """
-        run = TaskRun(task, args, secrets)
+        run = TaskRun(task, args, secrets, self._nice)
         row = self._rows.add(owner, task, args, title or task)
         own = _Own(row.id, owner, run, tuple(scratch))
         self._leave_note(own)

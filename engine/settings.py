@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     long_prompt: int = Field(256, ge=32, description="uncached tokens above which prompts are read one at a time")
     prefix_mb: int = Field(1024, ge=0, description="memory for saved prefix states; 0 switches them off")
     strict_reproducibility: bool = False
+    job_nice: int = Field(19, ge=0, le=19, description="niceness of heavy jobs; 19 lets everybody else go first")
     idle_unload_s: float = Field(0, ge=0, description="seconds without a request before the model is unloaded; 0 never")
     queue: int = Field(512, ge=1, description="requests that may wait for a slot")
     per_person: int = Field(4, ge=1, description="requests of one person under way at once, in class mode")

@@ -31,16 +31,23 @@ class Progress:
 
 class TaskRun:
     """One run of a task. Iterate it once, in one thread, for its Progress; then `result` is there. `secrets` are
-    arguments that nothing records.
+    arguments that nothing records; `nice` is its niceness.
     """
 
-    def __init__(self, task: str, args: Mapping[str, Any], secrets: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        task: str,
+        args: Mapping[str, Any],
+        secrets: Mapping[str, Any] | None = None,
+        nice: int = child.LOWEST_NICE,
+    ) -> None:
         module, colon, function = task.partition(":")
         if not colon or not all(part.isidentifier() for part in (*module.split("."), function)):
             raise BadInput(f"not a task: {task!r}", task=task)
         self.task = task
         self.args = dict(args)
         self._secrets = dict(secrets or {})
+        self._nice = nice
         self.result: Any = None
         self.cancelled = False
         self._process: subprocess.Popen[str] | None = None
@@ -94,7 +101,8 @@ class TaskRun:
     def _messages(self, process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         assert process.stdin and process.stdout
         with contextlib.suppress(BrokenPipeError):  # it died at birth, which the missing answer says
-            process.stdin.write(json.dumps({"task": self.task, "args": self.args | self._secrets}) + "\n")
+            order = {"task": self.task, "args": self.args | self._secrets, "nice": self._nice}
+            process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
         for line in process.stdout:
             if line.endswith("\n"):  # else it was killed within the line

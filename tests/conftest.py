@@ -17,7 +17,7 @@ from engine.engine import Engine
 from engine.runtime.load import LoadParams
 from engine.runtime.supervisor import LocalRuntime, Supervisor
 from engine.settings import Settings
-from tests.sharing import cost_of, scheduler, step_back
+from tests.sharing import JOB_NICE, cost_of, scheduler, step_back
 from tests.standins.app_server import AppServer, app_server
 from tests.standins.llama_server import BareServer, bare_server, bundled_gguf
 from tests.standins.openai_server import OpenAIStandIn, openai_standin
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty data folder and home of this test alone; keys, addresses, proxies and settings are gone."""
     for name in list(os.environ):
-        if name.startswith(OURS) or name.upper().endswith(FOREIGN):
+        if name != JOB_NICE and (name.startswith(OURS) or name.upper().endswith(FOREIGN)):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))

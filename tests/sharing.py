@@ -32,6 +32,8 @@ TOGETHER = {
     "tests/test_jobs.py": ("jobs", 20),
 }
 
+JOB_NICE = "ATELIER_JOB_NICE"
+
 
 def scope_of(path: str) -> str:
     """What must run in one worker with this file; the file itself if nothing else."""
@@ -51,9 +53,11 @@ class Sharing(LoadFileScheduling):
 
 
 def step_back() -> None:
-    """Give the whole run, which inherits it, the niceness that the application takes by itself: else its tests would
-    have an application that Chromium, the model and the other worker leave a tenth of the processor.
+    """Give the whole run, which inherits it, the niceness that the application takes by itself, and jobs the same: else
+    its tests would have an application and jobs that Chromium, the model and the other worker leave a tenth of the
+    processor.
     """
+    os.environ[JOB_NICE] = str(BEHIND_CHILDREN_NICE)
     if hasattr(os, "nice"):
         os.nice(max(0, BEHIND_CHILDREN_NICE - os.nice(0)))
 

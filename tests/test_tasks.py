@@ -22,8 +22,10 @@ def test_progress_then_result() -> None:
     assert work.result == {"counted": 3, "text": "é\n\u2028"}
 
 
-def test_it_runs_at_the_lowest_priority() -> None:
+def test_it_runs_at_the_lowest_priority_unless_told() -> None:
     assert run("tests.standins.tasks:priority", {}) == 19
+    work = TaskRun("tests.standins.tasks:priority", {}, nice=15)
+    assert list(work) and work.result == (19 if sys.platform == "win32" else 15)
 
 
 def test_what_a_task_prints_is_no_message() -> None:

@@ -19,6 +19,8 @@ from socket import create_connection, create_server
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.sharing import JOB_NICE
+
 ROOT = Path(__file__).parents[2]
 START_S = 300  # a machine that is full of work opens Gradio slowly
 
@@ -131,6 +133,7 @@ def app_server(*options: str, environment: Mapping[str, str] | None = None) -> I
     with tempfile.TemporaryDirectory(prefix="atelier-app-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
+        inherited |= {JOB_NICE: os.environ[JOB_NICE]} if JOB_NICE in os.environ else {}
         given = {"ATELIER_HOME": str(home), "ATELIER_MODEL": "echo", "LANG": "C.UTF-8", "ATELIER_GRADIO_ON_DEMAND": "1"}
         given |= environment or {}
         command = [sys.executable, "-m", "apps.server", "--port", str(port), *options]
