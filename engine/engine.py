@@ -220,7 +220,7 @@ class Engine:
 
         collections = Collections(self.store, self.settings)
         if self.serve:
-            collections.sweep()
+            collections.sweep(starting=True)
         return collections
 
     @_part

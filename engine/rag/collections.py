@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from engine.documents import Document, read
 from engine.errors import AccessDenied, BadInput, EmbedderMismatch, NotFound
 from engine.rag.folder import Folder, folders
-from engine.rag.rows import CollectionFile, CollectionVersion, FileRows
+from engine.rag.rows import CollectionFile, CollectionVersion, FileRows, for_readers
 from engine.rag.values import Splitting
 from engine.settings import Settings, from_environment
 from engine.store import Store
@@ -51,6 +51,11 @@ class Collection:
     chunks: int
     bytes: int  # of the originals
 
+    @property
+    def title(self) -> str:
+        """What people call it: its name, without the mark that a temporary one has in front."""
+        return self.name.partition(" ")[2] if self.temporary else self.name
+
 
 class Collections:
     """The collections of this data folder. Whoever is not the owner reads a shared one only, and changes none: every
@@ -75,7 +80,7 @@ class Collections:
         temporary: bool = False,
     ) -> Collection:  # fmt: skip
         """A new, empty one, by default with this machine's default embedder; a temporary one is never listed and needs
-        no name.
+        no name. With one it is for people (`passing`), and gone at the next start of the one that serves.
 
         Raises BadInput: a name that is none or taken, more than a student may have; BadParameter of the splitting.
         """
@@ -85,7 +90,7 @@ class Collections:
         splitting = splitting or Splitting()
         check(splitting, splitting.size + RESERVED)  # what its embedder can take is known when that is loaded
         key = secrets.token_hex(8)
-        row: dict[str, Any] = {"id": key, "owner": owner, "name": f"~{key}" if temporary else _name(name)}
+        row: dict[str, Any] = {"id": key, "owner": owner, "name": _passing(key, name) if temporary else _name(name)}
         row |= {"embedder": embedder or default_embedder(), "splitting": asdict(splitting)}
         row |= {"shared": 0, "temporary": int(temporary)}
         with self._store.write() as connection:
@@ -103,6 +108,13 @@ class Collections:
             rows = connection.execute(_counted().where(mine, collections.c.temporary == 0)).mappings().all()
         found = [_collection(row) for row in rows]
         return tuple(sorted(found, key=lambda one: (one.owner != owner, one.name.casefold(), one.id)))
+
+    def passing(self, owner: str) -> tuple[Collection, ...]:
+        """The person's temporary ones that have a title and are not due to go, newest first."""
+        young = collections.c.created >= self._clock() - TEMPORARY_S
+        with self._store.read() as connection:
+            rows = connection.execute(_counted().where(collections.c.owner == owner, _titled(), young)).mappings().all()
+        return tuple(sorted(map(_collection, rows), key=lambda one: (one.created, one.id), reverse=True))
 
     def get(self, owner: str, collection_id: str) -> Collection:
         """One that the person may read. Raises NotFound."""
@@ -159,8 +171,10 @@ class Collections:
         self._discard(found.id)
 
     def files(self, owner: str, collection_id: str) -> tuple[CollectionFile, ...]:
-        """Its files by name. Raises NotFound."""
-        return self.rows.list(self.get(owner, collection_id).id)
+        """Its files by name; of a shared one, its owner's paths are not told. Raises NotFound."""
+        found = self.get(owner, collection_id)
+        files = self.rows.list(found.id)
+        return files if found.owner == owner else tuple(map(for_readers, files))
 
     def document(self, owner: str, collection_id: str, file_id: str) -> Document:
         """What was read of the file, page by page; chunks count in its `text`. Raises NotFound, BadFile."""
@@ -232,11 +246,14 @@ class Collections:
         with self._store.read() as connection:
             return tuple(_collection(row) for row in connection.execute(query).mappings())
 
-    def sweep(self) -> None:
-        """Remove what nobody has any more: folders of persons who are gone, temporary ones of yesterday."""
-        old = (collections.c.temporary == 1, collections.c.created < self._clock() - TEMPORARY_S)
+    def sweep(self, *, starting: bool = False) -> None:
+        """Remove what nobody has any more: folders of persons who are gone, temporary ones of yesterday; where the one
+        that serves is `starting`, all that have a title: the pages that showed them are gone. The others may belong to
+        a command that runs beside it.
+        """
+        old = and_(collections.c.temporary == 1, collections.c.created < self._clock() - TEMPORARY_S)
         with self._store.write() as connection:
-            connection.execute(delete(collections).where(*old))
+            connection.execute(delete(collections).where(or_(old, _titled()) if starting else old))
             known = set(connection.execute(select(collections.c.id)).scalars())
         for key in set(folders(self._settings.home, self._of)) - known:
             self._discard(key)
@@ -298,6 +315,16 @@ def _name(text: str) -> str:
     if not 1 <= len(name) <= NAME_MAX or not name.isprintable() or name.startswith("~"):
         raise BadInput("a collection's name has 1 to 100 printable characters and no ~ in front", what="name")
     return name
+
+
+def _passing(key: str, title: str) -> str:
+    """The name of a temporary one, which no other has."""
+    told = "".join(letter if letter.isprintable() else " " for letter in title)
+    return f"~{key} {' '.join(told.split())[:NAME_MAX]}".strip()
+
+
+def _titled() -> ColumnElement[bool]:
+    return and_(collections.c.temporary == 1, collections.c.name.like("~% %"))
 
 
 def _untaken(connection: Connection, owner: str, name: str) -> None:

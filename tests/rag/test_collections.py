@@ -11,7 +11,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, EmbedderMismatch, EngineError, NotFound
 from engine.rag.collections import Collection, Collections
-from engine.rag.sources import Source, pasted, upload
+from engine.rag.sources import Source, pasted, path, upload
 from engine.rag.values import Splitting
 from engine.settings import Settings
 from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
@@ -49,6 +49,23 @@ def filled(collections: Collections, owner: str, *sources: Source, name: str = "
     collection = collections.create(owner, name, EMBEDDER, SMALL)
     fill(collections, collection, *(sources or (pasted("Train", TEXT),)))
     return collections.get(owner, collection.id)
+
+
+def test_where_a_shared_file_lies_is_its_owners_to_know(
+    collections: Collections, teacher: str, bob: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Mme Martin" / "cours"
+    (folder / "unit 1").mkdir(parents=True)
+    (folder / "unit 1" / "train.txt").write_text(TEXT)
+    (folder / "broken.pdf").write_bytes(b"no PDF")
+    cours = filled(collections, teacher, path(str(folder)))
+    collections.share(teacher, cours.id)
+    (tmp_path / "Mme Martin").rename(tmp_path / "Disk")  # a second look says that they are missing
+    fill(collections, cours)
+    own, lent = collections.files(teacher, cours.id), collections.files(bob, cours.id)
+    assert str(tmp_path) in str(own) and "Mme Martin" not in str(lent) and str(tmp_path) not in str(lent)
+    assert [(file.name, file.state, file.chunks) for file in lent] == [(one.name, one.state, one.chunks) for one in own]
+    assert "unit 1/train.txt" in {file.name for file in lent}
 
 
 def test_a_collection_knows_what_it_holds(collections: Collections, anne: str) -> None:
@@ -189,6 +206,24 @@ def test_temporary_collections_are_not_listed_and_swept_a_day_later(engine: Engi
     collections.sweep()
     with pytest.raises(NotFound):
         collections.get("local", made.id)
+    assert not (engine.settings.home / "collections" / made.id).exists()
+
+
+def test_temporary_collections_with_a_title_are_their_owners_until_the_next_start(engine: Engine, anne: str) -> None:
+    now = 1000.0
+    collections = Collections(engine.store, engine.settings, clock=lambda: now)
+    for question in ("Où est\nla tour ?", "Et le port ?"):
+        now += 1
+        made = collections.create(anne, question, EMBEDDER, temporary=True)
+    nameless = collections.create(anne, "", EMBEDDER, temporary=True)
+    assert [one.title for one in collections.passing(anne)] == ["Et le port ?", "Où est la tour ?"]
+    assert collections.list(anne) == () == collections.passing("local") and nameless.title == ""
+    with pytest.raises(NotFound):
+        collections.get("local", made.id)
+    collections.sweep()
+    assert len(collections.passing(anne)) == 2
+    collections.sweep(starting=True)
+    assert collections.passing(anne) == () and collections.get(anne, nameless.id) == nameless
     assert not (engine.settings.home / "collections" / made.id).exists()
 
 
