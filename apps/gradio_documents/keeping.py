@@ -44,7 +44,7 @@ class Keeping:
         one = self.desk.found(values, person)
         if one is None or self.desk.job(one) is None:
             return self.shown(one, person) | {self.parts.ready: str(time.time())}
-        return self._running(one, self.desk.files(one, person))
+        return self._running(one, self.desk.files(one, person), one.owner == person.id)
 
     def create(self, values: Values, request: gr.Request) -> Update:
         """A new one, open from now on."""
@@ -170,10 +170,10 @@ class Keeping:
             parts.file: gr.Dropdown([(file.name, file.id) for file in files], value=files[0].id if files else None),
             parts.remove: gr.Button(visible=mine), parts.sure: gr.Button(visible="hidden"),
         } | self._versions(one if mine else None, person)  # fmt: skip
-        update |= self._running(one, files) if one is not None else self._idle()
+        update |= self._running(one, files, mine) if one is not None else self._idle()
         return update | ({parts.alert: kit.error_html(error, self.ui)} if error is not None else {})
 
-    def _running(self, one: Collection, files: tuple[CollectionFile, ...]) -> Update:
+    def _running(self, one: Collection, files: tuple[CollectionFile, ...], mine: bool) -> Update:
         """How far the indexing is, what is left of one that was interrupted, and the table."""
         parts, words, job = self.parts, self.ui.words, self.desk.job(one)
         update = self._idle() | {parts.table: self._table(files)}
@@ -182,10 +182,10 @@ class Keeping:
             return update | {parts.progress: told, parts.cancel: gr.Button(visible=True),
                              parts.clock: gr.Timer(LOOK_S, active=True)}  # fmt: skip
         waiting = sum(file.state == "waiting" for file in files)
-        last = self._last(one)
+        last = self._last(one) if mine else None  # it tells paths of its owner's machine
         if last is not None and last.state == "failed" and last.error:
             update[parts.alert] = kit.error_html(error_from(dict(last.error)), self.ui)
-        if waiting:
+        if waiting and mine:
             update[parts.progress] = f"<p>{html.escape(words.n('documents.waiting_left', waiting))}</p>"
             update[parts.go_on] = gr.Button(visible=True)
         return update

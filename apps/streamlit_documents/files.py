@@ -33,7 +33,7 @@ def _running(desk: Desk, job_id: str) -> None:
     ui = desk.ui
     job = ui.engine.jobs.get(job_id, desk.owner)
     if job.state not in OPEN:
-        desk.set("index_error", job.error)
+        desk.set("index_error", job.error if desk.mine else None)  # whose folders they are, it tells paths
         st.rerun()
     now = desk.fresh
     if now.collection is not None and now.collection.chunks and not (desk.collection and desk.collection.chunks):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -48,6 +49,25 @@ class CollectionVersion:
     created: float
     files: int
     chunks: int
+
+
+def for_readers(file: CollectionFile) -> CollectionFile:
+    """The same as whoever does not own it may see it: where it lies on the owner's machine is not told, its name is."""
+    if not file.root.startswith("path:"):
+        return file
+    place = file.root.removeprefix("path:")
+    shorter = {"root": f"path:{PurePath(place).name}", "source": f"path:{file.name}"}
+    return replace(file, **shorter, error=_without(place, file.error) if file.error is not None else None)
+
+
+def _without(place: str, error: Mapping[str, Any]) -> dict[str, Any]:
+    """The error's dict with the last part of that path in place of the whole."""
+
+    def short(value: Any) -> Any:
+        return value.replace(place, PurePath(place).name) if isinstance(value, str) else value
+
+    details = {name: short(value) for name, value in error.get("details", {}).items()}
+    return {**error, "message": short(error.get("message", "")), "details": details}
 
 
 def file_id(source: str) -> str:

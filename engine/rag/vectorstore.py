@@ -43,6 +43,7 @@ class ChunkTable:
 
     def __init__(self, uri: str, *, ann_rows: int = ANN_ROWS, storage: Mapping[str, str] | None = None) -> None:
         self.uri = uri
+        self._told = uri.rstrip("/").rpartition("/")[2]  # where it lies is not for everybody who may read it
         self._storage = dict(storage or {})  # what the object storage wants to know, keys included
         self.ann_rows = ann_rows
         self._lock = threading.Lock()
@@ -135,7 +136,7 @@ class ChunkTable:
                 found = query.to_arrow().combine_chunks()
                 known = dict(zip(found["id"].to_pylist(), _matrix(found["vector"]), strict=True))
         if missing := [key for key in ids if key not in known]:
-            raise StoreFailed(f"chunk {missing[0]} is gone", reason="conflict", where=self.uri)
+            raise StoreFailed(f"chunk {missing[0]} is gone", reason="conflict", where=self._told)
         return np.stack([known[key] for key in ids]) if ids else np.zeros((0, 0), np.float32)
 
     def neighbours(self, chunk: Chunk, n: int) -> tuple[Chunk, ...]:
@@ -262,7 +263,8 @@ class ChunkTable:
             yield
         except _OURS as error:
             reason = "disk_full" if "No space left" in str(error) else "failed"
-            raise StoreFailed(str(error).splitlines()[0], reason=reason, where=self.uri) from error
+            told = str(error).splitlines()[0].replace(self.uri, self._told)
+            raise StoreFailed(told, reason=reason, where=self._told) from error
 
 
 def _schema(dimensions: int) -> pa.Schema:
