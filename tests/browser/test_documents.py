@@ -28,6 +28,7 @@ class DocumentsTab(StreamlitTab):
 
     conversation: ClassVar[str] = ".stMainBlockContainer"
     box: ClassVar[str] = ".st-key-documents-box-question input"
+    drop: ClassVar[str] = "[class*=st-key-documents-drop] input[type=file]"  # the chat, which goes, has one too
 
     def ready(self) -> None:
         """Go there from the first page, once that is drawn to its end."""
@@ -35,7 +36,7 @@ class DocumentsTab(StreamlitTab):
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         links = self.page.get_by_test_id("stSidebarNav")
         links.get_by_text(self.words.t("section.documents"), exact=True).click()
-        self.page.locator("input[type=file]").first.wait_for(state="attached")
+        self.page.locator(self.drop).wait_for(state="attached")
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_citation_opens_the_highlighted_page_of_the_pdf(documents_tab: Documen
     """The echo repeats its prompt: it cites [1] whatever a small model would have said."""
     page, words = documents_tab.open(model="echo").page, documents_tab.words
     dropped = {"name": "valbrune.pdf", "mimeType": "application/pdf", "buffer": pdf(*PAGES)}
-    page.locator("input[type=file]").first.set_input_files([dropped])
+    page.locator(documents_tab.drop).set_input_files([dropped])
     read_beside(app)
     page.locator(f"{documents_tab.box}:enabled").wait_for()
     documents_tab.say(QUESTION)
