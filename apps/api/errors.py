@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from engine.errors import BackendError, EngineError, PromptTooLong, RateLimited, TooManyRequests, UnknownModel
+from engine.errors import BadInput, EngineError, PromptTooLong, RateLimited, TooManyRequests, UnknownModel
 
 CODES = {"prompt_too_long": "context_length_exceeded", "unknown_model": "model_not_found"}
 
@@ -42,7 +42,7 @@ def shape(error: EngineError) -> dict[str, Any]:
 def _type(error: EngineError) -> str:
     if isinstance(error, TooManyRequests | RateLimited):
         return "rate_limit_error"
-    return "server_error" if isinstance(error, BackendError) else "invalid_request_error"
+    return "invalid_request_error" if isinstance(error, BadInput) else "server_error"
 
 
 def status_of(error: EngineError) -> int:

@@ -140,13 +140,15 @@ async def _events(generation: Generation, ping: Callable[[], Awaitable[None]]) -
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def read() -> None:
+        end: EngineError | None = EngineError("internal error; see the log")
         try:
             for event in generation:
                 put(event)
+            end = None
         except EngineError as error:
-            put(error)
-        finally:
-            put(None)
+            end = error
+        finally:  # of a defect the client is told that there is one; its traceback goes to the thread's excepthook
+            put(end)
 
     threading.Thread(target=read, name="v1-reader", daemon=True).start()
     silent = time.monotonic()

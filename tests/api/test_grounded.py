@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,26 @@ def test_a_whole_answer_has_its_citations(desk: Engine, texts: list[str]) -> Non
     assert "La tour est à Paris." in body["choices"][0]["message"]["content"]  # the echo says what it was asked
     assert body["rag"]["mode"] == "documents_and_model" and body["rag"]["cited"] == [1]
     assert body["usage"]["prompt_tokens"] > 10
+
+
+def test_a_defect_is_an_error_and_no_empty_answer(
+    desk: Engine, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Iterator[Any]:
+        raise ZeroDivisionError("the answer of a defect")
+        yield
+
+    seen: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    monkeypatch.setattr("apps.api.grounded.Answering.__iter__", broken)
+    desk.collections.create("local", "cours")
+    for stream in (False, True):
+        reply = ask(client(), stream=stream)
+        assert reply.status_code == 500 and "defect" not in reply.text
+        assert reply.json()["error"]["type"] == "server_error" and reply.json()["error"]["code"] == "engine_error"
+    for reader in [thread for thread in threading.enumerate() if thread.name == "v1-reader"]:
+        reader.join()  # the hook is called after the client has its answer
+    assert seen == [ZeroDivisionError] * 2
 
 
 def test_a_stream_tells_its_citations_first_and_what_was_cited_last(desk: Engine, texts: list[str]) -> None:
