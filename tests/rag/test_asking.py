@@ -21,10 +21,12 @@ from engine.cli.output import Output
 from engine.cli.rag import PARTS
 from engine.conversation import ChatSettings
 from engine.errors import BadInput, BadParameter, NotFound
+from engine.rag import embedders
 from engine.rag.answering import Answered, answer
+from engine.rag.embedders import default_embedder
 from engine.rag.grounding import MODES
 from engine.rag.indexing import fill, index
-from engine.rag.retrieval import search
+from engine.rag.retrieval import Asking, search
 from engine.rag.sources import pasted
 from engine.rag.web import Fetched
 from engine.rag.websearch import gather, searched
@@ -61,6 +63,18 @@ def asked(desk: Engine, question: str, **more: Any) -> Answered:
     for _ in answering:
         pass
     return answering.answered
+
+
+def test_the_first_question_can_find_everything_loaded(desk: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = default_embedder()
+    thread = desk.embedders.warm(name)
+    assert thread is not None and desk.embedders.warm(name) is thread and desk.embedders.warm("gguf:any") is None
+    thread.join()
+    assert "_loaded" in vars(desk.embedders.get(name, Asking())) and "lancedb" in sys.modules
+    monkeypatch.setattr(embedders, "find_spec", lambda _: None)
+    missing = Engine(desk.settings).embedders.warm(name)  # where there is no wheel, a question says so
+    assert missing is not None
+    missing.join()
 
 
 def test_the_right_passage_comes_first(desk: Engine) -> None:
