@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import BadFile, BadInput
+from engine.errors import BadFile, BadInput, EngineError
 from engine.rag.evaluation import (
     ANCHOR_OVERLAP,
     ANCHOR_SIZE,
@@ -28,6 +28,7 @@ from engine.rag.evaluation import (
     query_vectors,
     table,
 )  # fmt: skip
+from engine.rag.identity import identity
 from engine.rag.questions import QuestionSet, Source, read_questions, samples
 from engine.rag.retrieval import Asking, powers
 from engine.rag.values import Chunk, Embedder, Splitting
@@ -66,9 +67,13 @@ def question_set(file: str) -> QuestionSet:
 def start(
     engine: Engine, owner: str, file: str, configurations: Sequence[Configuration], hit: Hit = "document", *,
     collection: str | None = None, role: Literal["teacher", "student"] = "teacher", key: str | None = None,
+    answers: int = 0, model: str | None = None,
 ) -> Job:  # fmt: skip
     """The job that measures them: `file` is what `keep` gave, or `samples`; `collection` (id) is asked in place of the
-    set's own documents. Its result is that of `results`. Raises at once BadFile of the questions, BadInput, NotFound.
+    set's own documents. Its result is that of `results`; with `answers`, that `model` answers so many of the questions
+    under the first configuration, and `result["answers"]` says how well (engine.rag.quality).
+
+    Raises at once BadFile of the questions, BadInput, NotFound, and what opening that model raises.
     """
     asked = question_set(file)
     if not configurations:
@@ -79,24 +84,55 @@ def start(
         engine.collections.get(owner, collection)
     args: dict[str, Any] = {"home": str(engine.settings.home), "file": file, "hit": hit, "owner": owner}
     args |= {"collection": collection, "role": role, "configurations": [one.to_dict() for one in configurations]}
-    return engine.jobs.submit(owner, TASK, args, f"rag {len(asked.questions)}", secrets={"key": key})
+    secrets = {"key": key}
+    if answers:
+        card = engine.model(model, key, role=role).card
+        args |= {"answers": answers, "model": card.id}
+        secrets["model_key"] = key or (card.endpoint.provider.key_of(card.endpoint.base_url) if card.endpoint else None)
+    return engine.jobs.submit(owner, TASK, args, f"rag {len(asked.questions)}", secrets=secrets)
 
 
 def evaluate(
     home: str, file: str, configurations: Sequence[Mapping[str, Any]], hit: Hit = "document", owner: str = "",
     collection: str | None = None, role: Literal["teacher", "student"] = "teacher", key: str | None = None,
+    answers: int = 0, model: str | None = None, model_key: str | None = None,
 ) -> Generator[Progress, None, dict[str, Any]]:  # fmt: skip
     """The task: results of all configurations, their comparisons in pairs and the table. Progress is in documents
-    indexed and questions asked.
+    indexed, questions asked and answers written.
     """
     from engine.engine import Engine
 
-    wanted = [Configuration.from_dict(one) for one in configurations]
+    wanted, asked = [Configuration.from_dict(one) for one in configurations], question_set(file)
     with closing(Engine(Settings(home=Path(home)))) as engine:
-        measured = yield from run(
-            engine, question_set(file), wanted, hit=hit, asking=Asking(role, key), owner=owner, collection=collection
-        )
-    return results(measured)
+        work = run(engine, asked, wanted, hit=hit, asking=Asking(role, key), owner=owner, collection=collection)
+        more = min(answers, len(asked.questions))
+        told, done = yield from _beside(work, more)
+        found = results(told)
+        if more:
+            from engine.rag.quality import judged
+
+            try:
+                opened = engine.model(model, model_key, role=role)
+                for one in judged(engine, owner, opened, asked, wanted[0], more, collection):
+                    found["answers"] = {"model": model, **one}
+                    yield Progress(done + len(one["answers"]), done + more)
+            except EngineError as error:  # what was found does not depend on a model
+                found["answers"] = {"model": model, **found.get("answers", {}), "error": error.to_dict()}
+    return found
+
+
+def _beside(
+    work: Generator[Progress, None, tuple[Measured, ...]], more: int
+) -> Generator[Progress, None, tuple[tuple[Measured, ...], float]]:
+    """What the work returns and how much it did, so many more being told as to do."""
+    done = 0.0
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as ended:
+            return ended.value, done
+        done = step.done
+        yield Progress(done, None if step.total is None else step.total + more)
 
 
 def run(
@@ -198,6 +234,7 @@ class _Work:
     ) -> Iterator[int]:
         if self.collection is not None:
             known = self.engine.collections.get(self.owner, self.collection)
+            self.engine.collections.check_embedder(known, identity(embedder))
             tables[place] = self.engine.collections.table(known, known.embedder)
             return
         tables[place] = made = stack.enter_context(_aside(self.engine.settings))

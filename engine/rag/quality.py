@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from engine.rag.values import Retrieval, Splitting
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
     from engine.rag.collections import Collection
+    from engine.rag.evaluation import Configuration
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,16 @@ def brought(
 
 def answers(
     engine: Engine, owner: str, collection: str, questions: Sequence[Question], *, model: Model | None = None,
-    retrieval: Retrieval | None = None, params: Params | None = None,
+    retrieval: Retrieval | None = None, params: Params | None = None, interactive: bool = True,
 ) -> Iterator[Answer]:  # fmt: skip
-    """The answer to each question from that collection (id), as it comes. Raises what a search and a model raise."""
+    """The answer to each question from that collection (id), as it comes; persons go before them where they are not
+    `interactive`. Raises what a search and a model raise.
+    """
     from engine.rag.answering import answer
 
     for asked in questions:
-        work = answer(engine, owner, collection, asked.text, model=model, retrieval=retrieval, params=params)
+        work = answer(engine, owner, collection, asked.text, model=model, retrieval=retrieval, params=params,
+                      interactive=interactive)  # fmt: skip
         for _ in work:
             pass
         told = work.answered
@@ -80,6 +84,22 @@ def answers(
         text = unmarked(told.text)
         yield Answer(asked.id, asked.kind, told.text, token_f1(text, asked.answers), exact_match(text, asked.answers),
                      right.precision, right.recall, told.refused)  # fmt: skip
+
+
+def judged(
+    engine: Engine, owner: str, model: Model, asked: QuestionSet, how: Configuration, number: int,
+    collection: str | None = None,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """`quality` of the answers so far, after each of so many of the questions: from that collection (id), else from the
+    set's own documents. Persons go before. Raises what `answers` raises.
+    """
+    found = []
+    with ExitStack() as stack:
+        made = None if collection else stack.enter_context(brought(engine, owner, asked, how.embedder, how.splitting))
+        for one in answers(engine, owner, made.id if made else collection or "", spread(asked.questions, number),
+                           model=model, retrieval=how.retrieval, interactive=False):  # fmt: skip
+            found.append(one)
+            yield quality(found)
 
 
 def _holds(text: str, asked: Question) -> bool:

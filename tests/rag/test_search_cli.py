@@ -13,6 +13,7 @@ import pytest
 from engine.cli import main
 from engine.engine import Engine
 from engine.rag.evaluating import evaluate
+from engine.rag.evaluation import Configuration
 from engine.rag.sources import pasted
 from engine.tasks import Progress
 from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
@@ -152,3 +153,26 @@ def test_evaluate_has_a_model_answer(capsys: pytest.CaptureFixture[str], questio
         assert engine.collections.list("local") == ()
     code, out, _ = run(capsys, *asked)
     assert code == 0 and "4 answers\n  f1" in out
+
+
+def test_a_task_has_a_model_answer_some_of_the_questions(questions: str) -> None:
+    with closing(Engine()) as engine:
+        home = str(engine.settings.home)
+
+    def done(**more: Any) -> tuple[list[Progress], dict[str, Any]]:
+        steps, work = (
+            [],
+            evaluate(home, questions, [Configuration("default", EMBEDDER).to_dict()], owner="local", **more),
+        )
+        while True:
+            try:
+                steps.append(next(work))
+            except StopIteration as ended:
+                return steps, ended.value
+
+    steps, told = done(answers=2, model="echo")
+    assert told["answers"]["model"] == "echo" and len(told["answers"]["answers"]) == 2 and "mrr" in told["metrics"]
+    assert steps[-1].done == steps[-1].total
+    _, told = done(answers=2, model="nope")  # what was found is told all the same
+    assert told["answers"]["error"]["code"] == "unknown_model" and "mrr" in told["metrics"]
+    assert "answers" not in done()[1]
