@@ -130,6 +130,8 @@ def offset(logprobs: Logits, after: Logits, recent: Sequence[int], repeat: float
 def _tails(piece: bytes, word: bytes, tokenize: Callable[[bytes], Sequence[int]]) -> list[tuple[int, ...]]:
     if word in piece:
         return [()]
+    if word[:1] not in piece:
+        return []
     starts = [at for at in range(len(piece)) if word.startswith(piece[at:])]
     return [tuple(tokenize(word[len(piece) - at :]))[:LONGEST_TAIL] for at in starts]
 
