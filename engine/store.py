@@ -26,7 +26,7 @@ from engine.errors import StoreFailed
 from engine.migrations import MIGRATIONS, Step
 from engine.tables import LOCAL_OWNER, metadata, people, schema_version
 
-BUSY_S = 10.0
+BUSY_S = 30.0
 OPEN_TRIES, OPEN_PAUSE_S = 5, 0.05
 _MIGRATION_LOCK = 0x61746C6C6D  # any number that no other program on the same PostgreSQL takes
 _REASONS = {

@@ -36,7 +36,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def process(*arguments: str, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command(*arguments), input=stdin, capture_output=True, cwd=ROOT, timeout=60, **options)
+    return subprocess.run(command(*arguments), input=stdin, capture_output=True, cwd=ROOT, timeout=240, **options)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_the_answer() -> None:
     assert running.stdout is not None
     first = running.stdout.read(4)  # it is under way
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, first, err) == (130, b"word", b"")
     assert len(out) < 900 and out.endswith(b"\n")
 

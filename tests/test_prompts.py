@@ -165,7 +165,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert "reason" in error.details
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "piece", ["{{a|", '{{a|"', "{{", "{{a|:b=", '"{{a|""', "{{a|}", '{{a|\\"', '"{{a|\\""', "{{ a", "{{a }"]
 )

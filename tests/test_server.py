@@ -102,7 +102,7 @@ def started(*options: str, lang: str = "C.UTF-8") -> subprocess.CompletedProcess
     environment = {**os.environ, "LANG": lang, "LC_ALL": lang}
     command = [sys.executable, "-m", "apps.server", *options]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=60
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=240
     )
 
 

@@ -32,7 +32,7 @@ def run(folder: Path, name: str, text: str, *words: str, **variables: str) -> su
     path.write_text(text, encoding="utf-8", newline="\n")
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
     command = ["bash", str(path), *words]
-    return subprocess.run(command, capture_output=True, timeout=60, env=environment, encoding="utf-8")
+    return subprocess.run(command, capture_output=True, timeout=240, env=environment, encoding="utf-8")
 
 
 def test_the_first_asks_our_own_v1(app: AppServer, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def recorder() -> Iterator[Recorder]:
 
 def run_bash(script: str) -> str:
     done = subprocess.run(
-        ["bash", "-c", script], capture_output=True, timeout=30, env={"PATH": "/usr/bin:/bin", "K": KEY}
+        ["bash", "-c", script], capture_output=True, timeout=240, env={"PATH": "/usr/bin:/bin", "K": KEY}
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
@@ -257,7 +257,7 @@ def run_node(script: str) -> str:
         pytest.skip("no node on this machine")
     environment = {"PATH": os.environ["PATH"], "K": KEY}
     command = [node, "--input-type=module", "-"]
-    done = subprocess.run(command, input=script.encode(), capture_output=True, timeout=60, env=environment)
+    done = subprocess.run(command, input=script.encode(), capture_output=True, timeout=240, env=environment)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 
@@ -301,7 +301,7 @@ def test_powershell_text_holds_the_body_as_it_is(content: str) -> None:
 def test_powershell_sends_the_body(recorder: Recorder, content: str) -> None:
     body = {**SHEET, "messages": [{"role": "user", "content": content}]}
     command = ["pwsh", "-NoProfile", "-Command", powershell(body, recorder.address, "K")]
-    done = subprocess.run(command, capture_output=True, timeout=120, env={**os.environ, "K": KEY})
+    done = subprocess.run(command, capture_output=True, timeout=300, env={**os.environ, "K": KEY})
     assert done.returncode == 0, done.stderr.decode()
     assert recorder.received[-1] == ("/v1/chat/completions", f"Bearer {KEY}", body)
     assert done.stdout.decode() == "Thursday, naïve\n"

@@ -24,6 +24,7 @@ from engine.joblog import JobLog
 from engine.library import Library
 from engine.migrations import MIGRATIONS
 from engine.people import People
+from engine.rag import identity
 from engine.rag.collections import Collections
 from engine.rag.values import Splitting
 from engine.settings import Settings
@@ -120,6 +121,8 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
         assert (collection.name, collection.splitting, collection.chunks) == ("été", Splitting(headings=False), 1)
         assert [file.name for file in collections.files(owner, collection.id)] == ["Où.md"]
         assert [version.files for version in collections.versions(owner, collection.id)] == [1]
+        known = identity.of(collection.embedder_identity)
+        assert known is None if version == 3 else known and known.like(identity.Identity(known.vector))
     store.close()
     fresh.close()
 
@@ -190,7 +193,7 @@ def test_processes_that_open_together_migrate_once(url: str, existing: bool) -> 
     ]
     for opener in openers:
         assert opener.stdout and opener.stdout.readline() == b"ready\n"
-    told = [opener.communicate(b"go\n", timeout=60) for opener in openers]
+    told = [opener.communicate(b"go\n", timeout=240) for opener in openers]
     assert [opener.returncode for opener in openers] == [0, 0, 0], told
     store = Store(url, migrations=(*MIGRATIONS, lambda connection: None))
     with store.read() as connection:

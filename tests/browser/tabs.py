@@ -11,7 +11,7 @@ from apps.ui.i18n import Language, Words, words
 from engine.types import OUTCOMES
 from tests.standins.app_server import wait_for
 
-PATIENCE_MS = 100_000  # test machines are slow, and shared
+PATIENCE_MS = 240_000  # test machines are slow, and shared
 
 
 class Tab:

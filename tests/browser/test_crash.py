@@ -20,7 +20,7 @@ from tests.browser.chatting import StreamlitChat
 from tests.standins.app_server import AppServer, app_server
 
 # The application starts twice, on machines that are shared
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 DELAY_S = 0.5  # the answer takes longer than any browser to show its beginning
 ANSWER = " ".join(f"mot{number}" for number in range(1, 800))

@@ -17,7 +17,7 @@ from tests.documents.files import pdf
 from tests.patience import JOB_S
 from tests.standins.app_server import AppServer, wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 PAGES = ("Le marché de Valbrune ouvre le mardi et le samedi matin.", "La piscine est fermée pour travaux en février.")
 QUESTION = "Quand la piscine est-elle fermée ?"

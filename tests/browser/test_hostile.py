@@ -11,7 +11,7 @@ import pytest
 from tests.browser.tabs import StreamlitTab
 from tests.standins.app_server import AppServer, wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]  # many views, on machines that are shared
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]  # many views, on machines that are shared
 
 HOSTILE = (
     "<script>window.hit = 1</script><img src=http://example.invalid/a onerror=window.hit=1> "

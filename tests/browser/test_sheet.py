@@ -66,7 +66,7 @@ def lm_studio() -> Iterator[OpenAIStandIn]:
 def bash(*command: str, **variables: str) -> str:
     """What a command of bash writes."""
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
-    done = subprocess.run(["bash", *command], capture_output=True, timeout=90, env=environment, encoding="utf-8")
+    done = subprocess.run(["bash", *command], capture_output=True, timeout=300, env=environment, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

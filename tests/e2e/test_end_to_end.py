@@ -165,7 +165,7 @@ def test_a_taken_port_is_one_sentence(app: AppServer) -> None:
         environment.pop(name, None)
     for options in (["--port", str(app.port)], ["--port", str(free_port()), "--lmstudio-port", str(app.port)]):
         started = [sys.executable, "-m", "apps.server", *options]
-        done = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, timeout=60)
+        done = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, timeout=240)
         lines = done.stderr.decode().splitlines()
         assert done.returncode == 1 and done.stdout == b"" and len(lines) == 1, done
         assert f"Le port {app.port} est occupé" in lines[0]

@@ -24,7 +24,7 @@ from tests.gradio.conftest import Site
 
 
 def page(site: Site, lang: str) -> str:
-    with urllib.request.urlopen(site.language(lang), timeout=60) as answer:
+    with urllib.request.urlopen(site.language(lang), timeout=240) as answer:
         return str(answer.read().decode())
 
 

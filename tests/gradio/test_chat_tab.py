@@ -17,7 +17,7 @@ from engine.person import LOCAL
 from engine.prompts import Prompt, Prompts
 from tests.gradio.conftest import Site
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 PATIENCE_MS = 100_000
 BOX = "#question textarea"

@@ -151,8 +151,8 @@ def test_no_file_of_this_machine_is_taken_for_an_upload(site: Site, client: Clie
 def _called(site: Site, name: str, data: list[Any]) -> str:
     """All that the server says to a call that no client would make."""
     root = f"{site.language('en')}gradio_api/call/{name}"
-    event = httpx.post(root, json={"data": data}, timeout=60).json()["event_id"]
-    return httpx.get(f"{root}/{event}", timeout=60).text
+    event = httpx.post(root, json={"data": data}, timeout=240).json()["event_id"]
+    return httpx.get(f"{root}/{event}", timeout=240).text
 
 
 def test_a_collection_is_made_renamed_and_deleted(tmp_path: Path) -> None:

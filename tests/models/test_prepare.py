@@ -77,7 +77,7 @@ def test_two_processes_at_once_and_the_rest_of_one_that_was_killed(tmp_path: Pat
     (target.parent / ".prepare.lock").touch()  # of a process that is gone: nobody holds it
     arguments = [sys.executable, "-c", PREPARE, str(tmp_path)]
     both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=child.ROOT) for _ in range(2)]
-    assert [process.communicate(timeout=60)[0].strip() for process in both] == ["prepared", "prepared"]
+    assert [process.communicate(timeout=240)[0].strip() for process in both] == ["prepared", "prepared"]
     assert not prepare.part_of(target).exists()
     seen = {path.name for path in target.parent.iterdir() if not path.name.startswith(".")}
     assert seen == {target.name, target.with_suffix(".json").name}

@@ -67,7 +67,7 @@ def engine(isolation: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EchoEng
 @pytest.fixture
 def app(engine: EchoEngine) -> AppTest:
     """The application, not yet run, as an English browser opens it; all parameters unfolded."""
-    made = AppTest.from_file(str(ROOT / "apps" / "streamlit_app.py"), default_timeout=120)
+    made = AppTest.from_file(str(ROOT / "apps" / "streamlit_app.py"), default_timeout=240)
     unfold(made, True)
     return made
 

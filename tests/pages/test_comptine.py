@@ -31,7 +31,7 @@ PATIENCE_S = 240  # heavy work has the lowest priority, and other tests may run 
 @pytest.fixture
 def page(engine: EchoEngine) -> AppTest:
     """The page by itself, in English, not yet run."""
-    app = AppTest.from_file(str(ROOT / "pages" / "comptine.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / "comptine.py"), default_timeout=240)
     app.session_state["lang"] = "en"
     return app
 

@@ -5,16 +5,29 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from apps.ui.evaluation import WAYS, chart, chart_text, differences, head, results_csv, rows
+from apps.ui.evaluation import (
+    WAYS,
+    answer_rows,
+    answers_told,
+    chart,
+    chart_text,
+    differences,
+    head,
+    results_csv,
+    rows,
+)  # fmt: skip
 from apps.ui.i18n import words
+from engine.errors import Unreachable
 from engine.person import LOCAL
-from engine.rag import indexing, websearch
+from engine.rag import embedders, indexing, websearch
 from engine.rag.collections import Collection
 from engine.rag.evaluating import results
 from engine.rag.evaluation import Configuration, Measured, measure
+from engine.rag.quality import Answer, quality
 from engine.rag.questions import Question
 from engine.rag.sources import Source, pasted, upload
 from engine.rag.values import Retrieval
+from engine.rag.web import Fetched
 from tests.pages.conftest import ROOT, EchoEngine, texts
 from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
 
@@ -26,7 +39,7 @@ DOG = "The dog barks at the moon behind the old stone barn every single night."
 def page(engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page by itself, in English, not yet run; questions are embedded for nothing."""
     monkeypatch.setattr(type(engine.embedders), "get", lambda *_: Hashed())
-    app = AppTest.from_file(str(ROOT / "pages" / "documents.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "pages" / "documents.py"), default_timeout=240)
     app.session_state["lang"] = "en"
     return app
 
@@ -121,10 +134,12 @@ def test_a_measurement_is_put_into_the_queue(page: AppTest, collection: Collecti
     page.query_params["show"] = "evaluate"
     page.run()
     clean(page)
+    page.number_input(key="documents.eval.answers").set_value(3)
     page.button(key="documents.eval.start").click().run()
     clean(page)
     job = engine.jobs.list(LOCAL.id)[-1]
     engine.jobs.cancel(job.id)
+    assert (job.args["answers"], job.args["model"]) == (3, "echo")
     assert job.args["file"] == "samples" and [one["name"] for one in job.args["configurations"]] == [*WAYS[:-1]]
     assert [Configuration.from_dict(one).name for one in job.args["configurations"]] == [*WAYS[:-1]]
 
@@ -140,31 +155,74 @@ def test_a_measurement_is_told_with_intervals(page: AppTest, collection: Collect
     assert len(head(words_)) == len(rows(told, words_)[0])
     assert chart(told, "mrr", words_).to_dict() and chart_text(told, "mrr", words_)
     assert len(differences(told, "mrr", words_)) == 1
+    assert answers_told(told, words_) is None and not answer_rows(told, words_)
+    given = Answer("1", "answerable", "tapis [1]", 0.5, 0.0, 1.0, 1.0, refused=False)
+    told["answers"] = {"model": "echo", **quality([given])}
+    assert "1 answer of echo." in (answers_told(told, words_) or "")
+    assert ("Word F1", "0.500 [0.500; 0.500]", "1") in answer_rows(told, words_)
     assert results_csv(told).count("\n") == 1 + sum(len(one["intervals"]) for one in told["configurations"])
 
 
-def test_pasted_text_an_address_and_the_web_become_sources(
+def test_pasted_text_and_an_address_become_sources(
     page: AppTest, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brought: list[Source] = []
     monkeypatch.setattr(indexing, "start", lambda engine, owner, key, sources: brought.extend(sources) or True)
-    asked: list[str] = []
-    hits = (websearch.Hit("https://a.example/", "A", ""),)
-    monkeypatch.setattr(websearch, "find", lambda query, *_, **__: asked.append(query) or hits)
-    page.session_state["documents.fold.more"] = True
+    page.session_state["documents.fold.bring"] = True
     page.run()
     page.text_input(key="documents.url").set_value("https://b.example/page")
     page.text_area(key="documents.pasted").set_value("Un texte.")
     page.button(key="documents.add").click().run()
     clean(page)
     assert [(one.kind, one.data) for one in brought] == [("url", None), ("text", b"Un texte.")]
-    assert page.text_input(key="documents.url").value == ""
+    assert page.session_state["documents.url"] == "" and not page.session_state["documents.fold.bring"]
+
+
+def test_the_drop_zone_is_folded_once_there_are_files(page: AppTest, engine: EchoEngine) -> None:
+    made = engine.collections.create(LOCAL.id, "Animals", EMBEDDER, SMALL)
+    page.run()
+    assert page.get("file_uploader")
+    fill(engine.collections, made, pasted("cat.txt", CAT))
+    page.run()
+    clean(page)
+    assert not page.get("file_uploader")
+    page.session_state["documents.fold.bring"] = True
+    page.run()
+    clean(page)
+    assert page.get("file_uploader")
+
+
+def test_the_web_becomes_a_temporary_collection(
+    page: AppTest, collection: Collection, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hits = tuple(websearch.Hit(f"https://{name}.example/", name, "") for name in ("a", "b"))
+    monkeypatch.setattr(websearch, "find", lambda *_, **__: hits)
+    monkeypatch.setattr(embedders, "default_embedder", lambda: EMBEDDER)
+    monkeypatch.setattr(websearch, "fetch", _fetched)
+    monkeypatch.setattr(indexing, "start", lambda engine, owner, key, sources: _filled(engine, key, sources))
+    page.session_state["documents.fold.bring"] = True
+    page.run()
     assert page.button(key="documents.web.add").disabled
     page.toggle(key="documents.web.allow").set_value(True).run()
     page.text_input(key="documents.web.query").set_value("ours polaire").run()
     page.button(key="documents.web.add").click().run()
     clean(page)
-    assert asked == ["ours polaire"] and brought[-1].where == "https://a.example/"
+    (passing,) = engine.collections.passing(LOCAL.id)
+    assert page.session_state["documents.values"]["collection"] == passing.id and passing.title == "ours polaire"
+    assert page.selectbox(key="documents.box.collection").options == ["Animals", "Web: ours polaire (temporary)"]
+    assert "Pages of the web read: 1 of 2." in texts(page) and "b.example" in texts(page).replace("\u2060", "")
+    assert page.text_input(key="documents.box.question") and not page.get("file_uploader")
+    assert [one.name for one in engine.collections.list(LOCAL.id)] == ["Animals"]
+
+
+def _fetched(url: str, *_: object) -> Fetched:
+    if "b.example" in url:
+        raise Unreachable("no answer", address=url)
+    return Fetched(url, "a.html", b"<p>Un ours polaire nage.</p>", "text/html")
+
+
+def _filled(engine: EchoEngine, key: str, sources: list[Source]) -> None:
+    fill(engine.collections, engine.collections.any(key), *sources)
 
 
 def test_a_collection_is_made_renamed_and_deleted(page: AppTest, collection: Collection, engine: EchoEngine) -> None:

@@ -15,7 +15,7 @@ from tests.pages.conftest import ROOT, EchoEngine, texts
 
 def page(name: str, **state: Any) -> AppTest:
     """A page by itself."""
-    app = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=240)
     for key, value in state.items():
         app.session_state[key] = value
     return app.run()

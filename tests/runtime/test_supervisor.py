@@ -287,7 +287,7 @@ def test_the_worker_dies_with_a_parent_that_is_killed(tmp_path: Path, moment: st
 
 def test_the_worker_goes_with_a_parent_that_leaves(tmp_path: Path) -> None:
     arguments = [sys.executable, "-W", "error", "-c", PARENT, str(tmp_path), str(bundled_file()), "leave"]
-    left = subprocess.run(arguments, capture_output=True, text=True, cwd=child.ROOT, check=True, timeout=60)
+    left = subprocess.run(arguments, capture_output=True, text=True, cwd=child.ROOT, check=True, timeout=240)
     assert gone(int(left.stdout), SOON_S)
     assert left.stderr == ""
     assert not list(tmp_path.glob(f"{statedir.PREFIX}*"))

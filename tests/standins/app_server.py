@@ -60,7 +60,7 @@ class AppServer:
 
     def connection(self) -> HTTPConnection:
         """A fresh connection."""
-        return HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return HTTPConnection("127.0.0.1", self.port, timeout=240)
 
     def ask(
         self,
@@ -92,7 +92,7 @@ class AppServer:
         lines = [f"GET {path} HTTP/1.1", f"Host: {host or f'127.0.0.1:{self.port}'}", "Upgrade: websocket"]
         lines += ["Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        with create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        with create_connection(("127.0.0.1", self.port), timeout=240) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             return int(connection.recv(64).split(b" ")[1])
 
@@ -185,7 +185,7 @@ def _wait(server: AppServer) -> None:
     raise AssertionError(f"the application did not answer within {START_S} s:\n{server.output}")
 
 
-def wait_for(condition: Any, seconds: float = 60.0) -> bool:
+def wait_for(condition: Any, seconds: float = 240.0) -> bool:
     """Whether the condition became true in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

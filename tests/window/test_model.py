@@ -103,7 +103,7 @@ def predictions(model: Any, draw: random.Random) -> Iterator[tuple[tuple[Message
                 yield messages, window, refused
 
 
-@pytest.mark.timeout(600)  # hundreds of prompts are read on one thread
+@pytest.mark.timeout(1200)  # hundreds of prompts are read on one thread
 def test_the_prediction_is_the_servers_count(model: Model) -> None:
     told: dict[tuple[tuple[str, str], ...], tuple[Plan, int]] = {}
     planned, changed = 0, set()
