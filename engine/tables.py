@@ -201,6 +201,7 @@ collections = Table(
     Column("shared", Integer, nullable=False),
     Column("temporary", Integer, nullable=False),
     Column("created", Double, nullable=False),
+    Column("embedder_identity", Words),  # engine.rag.identity; None until something was indexed
     Index("collections_name", "owner", "name", unique=True),
     Index("collections_shared", "shared"),
 )

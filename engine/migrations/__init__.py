@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from engine.migrations.v2_chats import chats
 from engine.migrations.v3_collections import collections
+from engine.migrations.v4_identity import identity
 
 Step = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Step, ...] = (chats, collections)  # the first one leads from version 1 to version 2
+MIGRATIONS: tuple[Step, ...] = (chats, collections, identity)  # the first one leads from version 1 to version 2

@@ -10,13 +10,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from engine.documents import Document, read
 from engine.errors import AccessDenied, BadInput, EmbedderMismatch, NotFound
+from engine.rag import identity
 from engine.rag.folder import Folder, folders
 from engine.rag.rows import CollectionFile, CollectionVersion, FileRows, for_readers
 from engine.rag.values import Splitting
@@ -25,6 +26,7 @@ from engine.store import Store
 from engine.tables import collection_files, collections, people
 
 if TYPE_CHECKING:
+    from engine.rag.identity import Identity
     from engine.rag.vectorstore import ChunkTable
 
 NAME_MAX = 100
@@ -50,6 +52,7 @@ class Collection:
     files: int
     chunks: int
     bytes: int  # of the originals
+    embedder_identity: str | None = field(default=None, repr=False)
 
     @property
     def title(self) -> str:
@@ -213,7 +216,7 @@ class Collections:
         return self.get(owner, collection_id)
 
     def table(self, collection: Collection, embedder: str | None = None) -> ChunkTable:
-        """Its chunks; `embedder` is that of the question. Raises EmbedderMismatch."""
+        """Its chunks; `embedder` is the name of the question's. Raises EmbedderMismatch."""
         if embedder is not None and embedder != collection.embedder:
             details = {"collection": collection.name, "expected": collection.embedder, "given": embedder}
             raise EmbedderMismatch(f"{collection.name} was made with {collection.embedder}, not {embedder}", **details)
@@ -223,6 +226,21 @@ class Collections:
             for oldest in list(self._tables)[:-OPEN_MAX]:
                 del self._tables[oldest]
         return table
+
+    def check_embedder(self, collection: Collection, found: Identity, *, indexing: bool = False) -> None:
+        """Return where an embedder known by `found` gives vectors like the collection's; `indexing` remembers it where
+        none is. One that was filled by an older version has none until then. Raises EmbedderMismatch.
+        """
+        known = identity.of(collection.embedder_identity)
+        if known is None and indexing:
+            none = and_(collections.c.id == collection.id, collections.c.embedder_identity.is_(None))
+            with self._store.write() as connection:
+                connection.execute(update(collections).where(none).values(embedder_identity=found.text))
+        if known is None or known.like(found):
+            return
+        expected, given = (f"{collection.embedder} ({one.fingerprint})" for one in (known, found))
+        details = {"collection": collection.title, "expected": expected, "given": given}
+        raise EmbedderMismatch(f"{collection.title} was made with {expected}, which is now {given}", **details)
 
     def folder(self, collection_id: str) -> Folder:
         """Where its files lie."""

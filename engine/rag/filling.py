@@ -21,6 +21,7 @@ from engine.documents.formats import bad
 from engine.errors import BadFile, BadInput, EngineError, NotFound
 from engine.rag.collections import Collection, Collections, label
 from engine.rag.context import embedded
+from engine.rag.identity import identity
 from engine.rag.rows import CollectionFile, file_id
 from engine.rag.sources import Item, from_path, from_zip, is_archive, shown
 from engine.rag.values import Chunk, Embedder, Splitting, Vectors
@@ -295,7 +296,9 @@ class Filling:
     @property
     def _tools(self) -> Tools:
         if self._made is None:
-            self._made = self._make()
+            made = self._make()
+            self._all.check_embedder(self._all.any(self._id), identity(made.embedder), indexing=True)
+            self._made = made
         return self._made
 
 

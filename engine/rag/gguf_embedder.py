@@ -60,9 +60,9 @@ class GgufEmbedder:
         self._context = min(self._header.context_length or 512, CONTEXT_MAX)
         self._prefixes = prefixes_of(path.stem, self._header.name or "")
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """The file, by size and time of its last change."""
+        """The file, by size and time of its last change; looked at each time: it may be replaced meanwhile."""
         told = self._path.stat()
         return f"gguf {self._path.name} {told.st_size} {told.st_mtime_ns}"
 

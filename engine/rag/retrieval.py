@@ -17,8 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 from engine.errors import BadInput, EngineError, StoreFailed
+from engine.rag.identity import Identity, identity
 from engine.rag.looking import Found, Stage, look
 from engine.rag.values import Embedder, Retrieval
 
@@ -59,6 +61,7 @@ class Embedders:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, Asking], Embedder] = {}
         self._warm: dict[str, threading.Thread] = {}
+        self._identities: WeakKeyDictionary[Embedder, tuple[str, Identity]] = WeakKeyDictionary()
 
     def get(self, name: str, asking: Asking) -> Embedder:
         """The embedder of that name. Raises NotFound, NotSupported, AccessDenied."""
@@ -71,6 +74,16 @@ class Embedders:
             while len(self._made) > KEPT:
                 self._made.pop(next(iter(self._made)))
             return made
+
+    def identity(self, embedder: Embedder) -> Identity:
+        """By what it is known; asked of it once, and again when its fingerprint is another. Raises what it raises."""
+        with self._lock:
+            known = self._identities.get(embedder)
+        if known is None or known[0] != embedder.fingerprint:
+            known = embedder.fingerprint, identity(embedder)
+            with self._lock:
+                self._identities[embedder] = known
+        return known[1]
 
     def warm(self, name: str) -> threading.Thread | None:
         """Load what the first question of this process would wait for, LanceDB and that embedder, in a thread of its
@@ -101,7 +114,7 @@ def search(
 
     Of several collections comes the best of each, then the second of each, nearer ones first. `asking` None has the
     powers of the owner's stored role, without a key. Raises NotFound, BadParameter, BadInput (an empty question, no
-    collection), AccessDenied.
+    collection), AccessDenied, EmbedderMismatch.
     """
     ids = [collections] if isinstance(collections, str) else list(dict.fromkeys(collections))
     if not ids:
@@ -118,6 +131,8 @@ def _one(
     wanted = retrieval or default(collection.embedder)
     table = engine.collections.table(collection, collection.embedder)
     embedder = engine.embedders.get(collection.embedder, powers(collection.embedder, asking))
+    if wanted.arm in ("vector", "hybrid"):
+        engine.collections.check_embedder(collection, engine.embedders.identity(embedder))
     reads = None
     if wanted.reranker:
         from engine.rag.rerank import reranker

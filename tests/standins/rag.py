@@ -23,6 +23,7 @@ from engine.documents import Document
 from engine.engine import Engine
 from engine.rag.collections import Collection, Collections
 from engine.rag.filling import Filling, Report, Tools
+from engine.rag.identity import SENTENCE
 from engine.rag.indexing import keep
 from engine.rag.sources import Source
 from engine.rag.values import Chunk, Splitting, Vectors
@@ -48,7 +49,7 @@ class Hashed:
     def passages(self, texts: list[str]) -> Vectors:
         """One row per text."""
         time.sleep(self.delay if len(self.asked) >= self.after else 0)
-        self.asked += texts
+        self.asked += [text for text in texts if text != SENTENCE]  # by which it is known, and no passage
         return np.stack([self.query(text) for text in texts])
 
     def query(self, text: str) -> NDArray[np.float32]:
