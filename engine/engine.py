@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
+    from engine.sampling.microscope import Microscope
     from engine.store import Store
     from engine.trace import Traces
     from engine.values import Values
@@ -259,6 +260,13 @@ class Engine:
 
         return JobQueue(JobLog(self.store), self.settings)
 
+    @_part
+    def microscope(self) -> Microscope:
+        """Looking into local models."""
+        from engine.sampling.microscope import Microscope
+
+        return Microscope(self.settings)
+
     def is_lmstudio(self, endpoint: Endpoint) -> bool:
         """Whether that endpoint is LM Studio."""
         from engine.lmslog import is_lmstudio
@@ -323,7 +331,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop workers and jobs, close the store."""
-        for name in ("jobs", "lms", "runtimes", "store"):
+        for name in ("jobs", "lms", "microscope", "runtimes", "store"):
             if name in self.__dict__:  # a part that was never used is not opened to be closed
                 self.__dict__[name].close()
 

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     batch: int = Field(128, ge=32, description="tokens of one evaluation: 128 reads as fast as 512, and lets others in")
     long_prompt: int = Field(256, ge=32, description="uncached tokens above which prompts are read one at a time")
     prefix_mb: int = Field(1024, ge=0, description="memory for saved prefix states; 0 switches them off")
+    microscope_mb: int = Field(256, ge=0, description="memory for what each visitor's texts left in the microscope")
     strict_reproducibility: bool = False
     job_nice: int = Field(19, ge=0, le=19, description="niceness of heavy jobs; 19 lets everybody else go first")
     idle_unload_s: float = Field(0, ge=0, description="seconds without a request before the model is unloaded; 0 never")

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, chats, complete, comptine, log, models, rag, tokens, trace
+from engine.cli import chat, chats, complete, comptine, log, models, rag, sample, tokens, trace
 from engine.cli.output import Output, harmless
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -45,6 +45,7 @@ VERBS: Mapping[str, Verb] = {
     "log": log,
     "comptine": comptine,
     "rag": rag,
+    "sample": sample,
 }
 
 INTERRUPTED = 130

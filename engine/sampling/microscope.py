@@ -1,0 +1,314 @@
+"""Looking into local models: full-vocabulary logits from a worker process per model file, which may die at any moment.
+
+Knows no sampler and no page. llama-cpp-python kills its process when two threads use one model, so one asks at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import child
+from engine.errors import EngineError, NotSupported, RuntimeDied, TimedOut, error_from
+from engine.native import require_native
+from engine.sampling.grammar import notation
+from engine.sampling.words import Vocabulary
+from engine.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.engine import Engine, Model
+    from engine.output import Output
+
+MODULE = "engine.sampling.microscope_child"
+LENSES = 2  # models whose workers live at once
+RECENT_BYTES = 32 * 2**20  # of logits that are kept here: a page that is drawn again asks nobody
+MASK_S = 60.0  # a grammar that takes longer than this over one token ends the worker
+LAST_WORDS = 20  # lines of standard error that are kept
+
+
+@dataclass(frozen=True)
+class Look:
+    """Logits of the token after a text, float32, one for each word of the vocabulary, read-only. Of the text's tokens
+    `read` were evaluated for it, 0 where it had been asked before.
+    """
+
+    logits: NDArray[np.float32]
+    read: int
+
+
+class Microscope:
+    """The lenses of one process; they end with it. Thread safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lenses: OrderedDict[tuple[Path, int], Lens] = OrderedDict()
+        self._launcher = child.Launcher()
+        self._lock = threading.Lock()
+
+    def open(self, path: Path, window: int) -> Lens:
+        """The lens on this file, the same object each time; loads nothing yet. `window` in tokens.
+
+        Where there are more than two, the one opened longest ago gives its worker back until it is used again.
+        """
+        key = path, window
+        with self._lock:
+            lens = self._lenses.setdefault(key, Lens(path, window, self._settings, self._launcher))
+            self._lenses.move_to_end(key)
+            others = list(self._lenses.values())[:-LENSES]
+        for other in others:
+            other.rest()
+        return lens
+
+    def forget(self, visitor: str) -> None:
+        """Remove what the workers keep of that visitor."""
+        for lens in list(self._lenses.values()):
+            lens.forget(visitor)
+
+    def close(self) -> None:
+        """End every worker."""
+        for lens in list(self._lenses.values()):
+            lens.close()
+        self._launcher.close()
+
+
+class Lens:
+    """One model file seen from inside. Its worker starts at the first question and again after its death.
+
+    Raises NativeMissing, LoadFailed, ModelFileCorrupt, BadFile; RuntimeDied once for a worker that died meanwhile.
+    """
+
+    def __init__(self, path: Path, window: int, settings: Settings, launcher: child.Launcher) -> None:
+        self.path = path
+        self.window = window
+        self._settings = settings
+        self._launcher = launcher
+        self._worker: _Worker | None = None
+        self._lock = threading.Lock()
+        self._recent: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+        self._closed = False
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's words."""
+        with self._lock:
+            return self._alive().vocabulary
+
+    @property
+    def runtime(self) -> str:
+        """Where its numbers come from: package, version and kind of processor. Two builds of llama.cpp differ in the
+        second or third digit of a probability.
+        """
+        with self._lock:
+            return self._alive().runtime
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while it lives."""
+        worker = self._worker
+        return worker.pid if worker is not None and worker.lives else None
+
+    def tokens(self, text: str, *, special: bool = True) -> tuple[int, ...]:
+        """The text's tokens as the model's server would read them; `special` puts the sign that begins a text first."""
+        order = {"do": "tokenize", "text": text.encode("utf-8", "replace").decode(), "special": special}
+        return tuple(self._ask(order)[0]["ids"])
+
+    def look(self, visitor: str, ids: Sequence[int]) -> Look:
+        """What may come after these tokens; what that visitor has read before is not read again.
+
+        Raises PromptTooLong with the numbers, BadInput for no tokens.
+        """
+        key = tuple(ids)
+        with self._lock:
+            if (known := self._recent.get(key)) is not None:
+                self._recent.move_to_end(key)
+                return Look(known, 0)
+            told, data = self._asked({"do": "read", "visitor": visitor, "ids": key})
+            logits = np.frombuffer(data, np.float32)
+            self._recent[key] = logits
+            while len(self._recent) > 1 and len(self._recent) * len(data) > RECENT_BYTES:
+                self._recent.popitem(last=False)
+        return Look(logits, told["read"])
+
+    def logits(self, visitor: str, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The logits of `look` alone."""
+        return self.look(visitor, ids).logits
+
+    def allowed(self, form: Output, answer: Sequence[int] = ()) -> NDArray[np.bool_]:
+        """For each word whether a grammar or JSON schema lets it follow `answer`, what has been written so far.
+
+        Raises BadGrammar, BadInput where the answer breaks it already (`place`), TimedOut.
+        """
+        order = {"do": "mask", "grammar": notation(form), "ids": tuple(answer)}
+        return np.frombuffer(self._ask(order, MASK_S)[1], np.bool_)
+
+    def forget(self, visitor: str) -> None:
+        """Remove what the worker keeps of that visitor; starts none for it."""
+        if self.pid is not None:
+            self._ask({"do": "forget", "visitor": visitor})
+
+    def rest(self) -> None:
+        """End the worker; the next question starts another."""
+        with self._lock:
+            self._end()
+
+    def close(self) -> None:
+        """End the worker for good, also one that is at work."""
+        self._closed = True
+        if (worker := self._worker) is not None:
+            worker.kill()
+        self.rest()
+
+    def _ask(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
+        with self._lock:
+            return self._asked(order, limit_s)
+
+    def _asked(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
+        """Under the lock. Whatever ends badly between us and the worker ends the worker."""
+        worker = self._alive()
+        try:
+            return worker.ask(order, limit_s)
+        except (RuntimeDied, TimedOut):
+            self._end()
+            raise
+
+    def _alive(self) -> _Worker:
+        if self._closed:
+            raise RuntimeDied("the program is ending", model=self.path.stem, exit_code=None)
+        if self._worker is None:
+            require_native()
+            worker = _Worker(self.path.stem, self._launcher)
+            try:
+                worker.open(self._opening())
+            except EngineError:
+                worker.kill()
+                raise
+            self._worker = worker
+        return self._worker
+
+    def _opening(self) -> dict[str, Any]:
+        budget = self._settings.microscope_mb * 2**20
+        threads = self._settings.threads
+        return {"path": str(self.path), "window": self.window, "threads": threads, "budget": budget}
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.kill()
+
+
+class _Worker:
+    """One life of the process; one thread asks at a time."""
+
+    vocabulary: Vocabulary
+    runtime: str
+
+    def __init__(self, name: str, launcher: child.Launcher) -> None:
+        self._name = name
+        self._process = launcher.start(MODULE)
+        self._words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._listener = threading.Thread(target=_listen, args=(self._process, self._words), daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def open(self, order: dict[str, Any]) -> None:
+        """Load the model. Raises what stands against it."""
+        told, data = self.ask(order)
+        self.runtime = told["runtime"]
+        self.vocabulary = Vocabulary.from_bytes(told["vocabulary"], data)
+
+    def ask(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
+        """The answer, and the bytes that follow it. Raises what the worker raised, RuntimeDied, TimedOut."""
+        late = threading.Event()
+        timer = threading.Timer(limit_s, self._too_late, (late,)) if limit_s else None
+        if timer:
+            timer.start()
+        try:
+            told, data = self._exchange(order)
+        except RuntimeDied as death:
+            if late.is_set():
+                raise TimedOut("the grammar took too long", seconds=limit_s) from death
+            raise
+        finally:
+            if timer:
+                timer.cancel()
+        if "error" in told:
+            raise error_from(told["error"])
+        return told, data
+
+    def kill(self) -> None:
+        """End the process, now."""
+        child.kill(self._process)
+        self._process.wait()
+        self._listener.join(1)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError, ValueError):  # the other end is gone; another thread reads
+                    pipe.close()
+
+    def _exchange(self, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        into, out = (
+            cast(IO[str], self._process.stdin),
+            cast(IO[bytes], cast(io.TextIOWrapper, self._process.stdout).buffer),
+        )
+        try:
+            into.write(json.dumps(order) + "\n")
+            into.flush()
+            line = out.readline()
+            told: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+            data = out.read(told.get("bytes", 0))
+        except (OSError, ValueError) as error:  # its end broke the pipe, or ours was closed
+            raise self._death() from error
+        if "bytes" not in told or len(data) < told["bytes"]:
+            raise self._death()
+        return told, data
+
+    def _too_late(self, late: threading.Event) -> None:
+        late.set()
+        child.kill(self._process)
+
+    def _death(self) -> RuntimeDied:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self._listener.join(1)
+        code, words = self._process.poll(), [line for line in self._words if line.strip()]
+        text = f"the microscope's worker of {self._name} died, exit code {code}"
+        return RuntimeDied(text, model=self._name, exit_code=code, reason=words[-1] if words else None)
+
+
+def _listen(process: subprocess.Popen[str], words: deque[str]) -> None:
+    assert process.stderr
+    with contextlib.suppress(ValueError):  # closed while it was read
+        for line in process.stderr:
+            words.append(line.rstrip("\n"))
+
+
+def lens_of(engine: Engine, model: Model | None = None) -> Lens:
+    """The lens on the very file that a local model answers from, on the default one's without `model`.
+
+    Raises NotSupported for every other kind of model; see `engine.sampling.top_n` for those.
+    """
+    from engine.backends.llamacpp import LlamaCpp
+
+    model = model or engine.model()
+    if not isinstance(model.backend, LlamaCpp):
+        raise NotSupported(f"{model.card.id} is not a file here", capability="logits", backend=model.backend.name)
+    load = model.backend.runtime.load or engine.load_params(model.card)
+    return engine.microscope.open(Path(load.path), load.context)
