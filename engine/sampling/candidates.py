@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.sampling.samplers import Ids, Logits, typical_order
+from engine.sampling.samplers import Ids, Logits, ranking, typical_order
 
 CUTTING = ("top_p", "min_p", "xtc", "mirostat")
 SORTING = ("top_k", "top_p", "xtc", "mirostat")
@@ -38,14 +38,16 @@ class Candidates:
         if kind in ("penalties", "dry"):
             return Candidates(self.order)
         sorts = kind in SORTING or (kind == "temperature" and values.get("dynatemp_range", 0) > 0)
-        now = self._sorted(before) if sorts and len(self.order) > 1 else self
+        now = self._sorted(before, values.get("top_k")) if sorts and len(self.order) > 1 else self
         if kind == "top_k":
             return Candidates(now.order[: values["top_k"]], True)
         if kind in CUTTING:
             return Candidates(now.order[left[now.order] > -np.inf], now.ranked)
         return now
 
-    def _sorted(self, logits: Logits) -> Candidates:
+    def _sorted(self, logits: Logits, most: int | None) -> Candidates:
         if self.ranked:
             return self
+        if most is not None and most <= np.count_nonzero(logits > -np.inf):
+            return Candidates(ranking(logits, most), True)
         return Candidates(self.order[np.lexsort((self.order, -logits[self.order]))], True)

@@ -161,13 +161,13 @@ def _unchanged(step: Step, before: Stage) -> Stage:
 def _stage(step: Step, before: Stage, after: Logits, candidates: Candidates) -> Stage:
     probabilities = softmax(after)
     left = after > -np.inf
-    gone = np.flatnonzero((before.logits > -np.inf) & ~left)
-    ranked = gone[np.argsort(-before.logits[gone], kind="stable")][:SHOWN]
-    kept = float(before.probabilities[left].sum()) if len(gone) else 1.0
+    gone = before.survivors - int(left.sum())
+    ranked = samplers.ranking(np.where(left, -np.inf, before.logits), SHOWN) if gone else np.empty(0, dtype=np.int64)
+    kept = float(before.probabilities[left].sum()) if gone else 1.0
     _freeze(after, probabilities)
     return Stage(
         step, after, probabilities, int(left.sum()), kept, entropy(probabilities), float(probabilities.max()),
-        ranked, len(gone), _cut(step, before, left), candidates.order,
+        ranked, gone, _cut(step, before, left), candidates.order,
     )  # fmt: skip
 
 

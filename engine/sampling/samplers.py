@@ -39,10 +39,12 @@ def alive(logits: Logits) -> Ids:
     return np.flatnonzero(logits > -np.inf)
 
 
-def ranking(logits: Logits) -> Ids:
-    """Ids of those that are not eliminated, most probable first, equal ones by id."""
+def ranking(logits: Logits, most: int | None = None) -> Ids:
+    """Ids of those that are not eliminated, most probable first, equal ones by id; the first `most` of them."""
     left = alive(logits)
-    return left[np.argsort(-logits[left], kind="stable")]
+    if most is not None and 0 < most < len(left):
+        left = left[logits[left] >= np.partition(logits[left], -most)[-most]]
+    return left[np.argsort(-logits[left], kind="stable")][:most]
 
 
 def kept(logits: Logits, ids: Ids) -> Logits:
@@ -55,7 +57,7 @@ def kept(logits: Logits, ids: Ids) -> Logits:
 def apply_temperature(logits: Logits, temperature: float) -> Logits:
     """l / T. T < 1 sharpens, T > 1 flattens; at T ≤ 0 only the most probable one is left (greedy)."""
     if temperature <= 0:
-        return kept(logits, ranking(logits)[:1])
+        return kept(logits, ranking(logits, 1))
     return logits if temperature == 1 else logits / temperature
 
 
@@ -79,7 +81,7 @@ def apply_dynamic_temperature(
 
 def apply_top_k(logits: Logits, k: int) -> Logits:
     """The k largest logits; everything at k ≤ 0. Fan et al. 2018 (arXiv 1805.04833)."""
-    return logits if k <= 0 else kept(logits, ranking(logits)[:k])
+    return logits if k <= 0 else kept(logits, ranking(logits, k))
 
 
 def apply_top_p(logits: Logits, p: float, min_keep: int = 0) -> Logits:
@@ -107,7 +109,7 @@ def apply_min_p(logits: Logits, p: float, min_keep: int = 0) -> Logits:
     if p <= 0 or not len(alive(logits)):
         return logits
     enough = np.flatnonzero(logits >= logits.max() + math.log(p))
-    return kept(logits, enough if len(enough) >= min_keep else ranking(logits)[:min_keep])
+    return kept(logits, enough if len(enough) >= min_keep else ranking(logits, min_keep))
 
 
 def apply_typical(logits: Logits, p: float, min_keep: int = 0) -> Logits:
