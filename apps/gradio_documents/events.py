@@ -170,7 +170,8 @@ def _chunks(chunking: Chunking, tab: gr.Tab, shelf: Shelf, outbox: gr.Textbox) -
 
 def _measures(measuring: Measuring, tab: gr.Tab, outbox: gr.Textbox) -> None:
     parts, desk = measuring.parts, measuring.desk
-    form = {parts.set, parts.written, parts.where, parts.hit, parts.ways, parts.kinds, parts.sizes, parts.embedders}
+    form = {parts.set, parts.written, parts.where, parts.hit, parts.ways, parts.kinds, parts.sizes, parts.embedders,
+            parts.judge, *desk.bar.inputs}  # fmt: skip
     read = {desk.chosen, *desk.settings.all, *form, parts.chosen, parts.measure}
     parts.set.input(measuring.kind, {parts.set, parts.where}, [parts.file, parts.written, parts.where], **INTERNAL)
     parts.start.click(measuring.start, {*read, parts.file}, parts.written_to, preprocess=False, **INTERNAL)

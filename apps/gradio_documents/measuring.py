@@ -5,9 +5,7 @@ Components and handlers; knows no layout of the rest of the tab.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +32,6 @@ SETS = ("samples", "file", "written")
 WHERE = ("set", "collection")
 SIZES = (64, 128, 192, 256, 384)
 HITS: tuple[Hit, ...] = get_args(Hit)
-OVERLAP = 10  # per cent of the size, as in the default
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ class Measures:
     where: gr.Radio
     hit: gr.Radio
     ways: gr.CheckboxGroup
+    judge: gr.Number
     kinds: gr.CheckboxGroup
     sizes: gr.CheckboxGroup
     embedders: gr.CheckboxGroup
@@ -91,6 +89,8 @@ def measures(ui: Ui) -> Measures:
     ways = [(t(f"documents_eval.ways.{way}"), way) for way in shown.WAYS]
     made["ways"] = gr.CheckboxGroup(ways, value=list(shown.WAYS[:-1]), label=t("documents_eval.compared"),
                                     info=t("documents_eval.compared_help"))  # fmt: skip
+    made["judge"] = gr.Number(0, minimum=0, maximum=shown.ANSWERS_MAX, precision=0, label=t("documents_eval.judge"),
+                              info=t("documents_eval.judge_help"), elem_id="documents-eval-judge")  # fmt: skip
     with gr.Accordion(t("documents_eval.sweep"), open=False):
         kinds = [(t(f"documents.kind_of.{kind}"), kind) for kind in SPLITTING_KINDS]
         made["kinds"] = gr.CheckboxGroup(kinds, value=[SPLITTING_KINDS[0]], label=t("documents.kind"))
@@ -153,8 +153,10 @@ class Measuring:
             if self._going(person) is None:
                 one = self.desk.open(values, person) if values[self.parts.where] == "collection" else None
                 wanted = self._configurations(values, one, person)
-                start(self.ui.engine, person.id, self._questions(values), wanted, hit,
-                      collection=one.id if one is not None else None, role=person.role)  # fmt: skip
+                judged = max(0, min(int(values[self.parts.judge] or 0), shown.ANSWERS_MAX))
+                start(self.ui.engine, person.id, self._questions(values), wanted, hit, role=person.role,
+                      collection=one.id if one is not None else None, answers=judged,
+                      model=self.desk.bar.chosen(values)[0])  # fmt: skip
         except EngineError as error:
             return {self.parts.told: kit.error_html(error, self.ui)}
         return self._looked(values, person)
@@ -194,7 +196,7 @@ class Measuring:
             ((name, data),) = read_all([values[self.parts.file]])
             return str(keep(settings, data, ".csv" if name.lower().endswith(".csv") else ".json"))
         if kind == "written":
-            return str(keep(settings, shown.questions_csv(_lines(values[self.parts.written] or "")), ".csv"))
+            return str(keep(settings, shown.questions_csv(shown.written(values[self.parts.written] or "")), ".csv"))
         if kind == "samples":
             return SAMPLES
         raise BadInput("no question to measure with", reason="no_questions")
@@ -205,7 +207,7 @@ class Measuring:
             cuts, embedders = [one.splitting], [one.embedder]
         else:
             sizes = [int(size) for size in values[parts.sizes] or ()]
-            cuts = [Splitting(kind, size, _overlap(size)) for kind in values[parts.kinds] or () for size in sizes]
+            cuts = [Splitting(kind, size, shown.overlap(size)) for kind in values[parts.kinds] or () for size in sizes]
             embedders = list(values[parts.embedders] or ())
         open_ = one or self.desk.found(values, person)
         mine = self.desk.retrieval(values, open_, person) if open_ is not None else Retrieval()
@@ -259,8 +261,18 @@ class Measuring:
             + lines_html([t("documents_eval.intervals")]),
             parts.measure: gr.Dropdown(names, value=measure),
             parts.plot: gr.Plot(shown.chart(results, measure, words) if measure else None),
-            parts.differences: lines_html([*text, *told]),
+            parts.differences: lines_html([*text, *told]) + self._answers(results),
         }
+
+    def _answers(self, results: Mapping[str, Any]) -> str:
+        """How well a model answered, where one was asked; what ended it too early."""
+        words = self.ui.words
+        told, rows = shown.answers_told(results, words), shown.answer_rows(results, words)
+        if told is None:
+            return ""
+        error = results["answers"].get("error")
+        said = table_html(shown.answer_head(words), rows) + lines_html([told]) if rows else ""
+        return said + (kit.error_html(error_from(error), self.ui) if error else "")
 
     def _told(self, going: Job | None, jobs: list[Job], some: bool) -> str:
         t = self.ui.t
@@ -280,14 +292,3 @@ class Measuring:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
         count = words.n("documents_eval.count", len(results["configurations"]))
         return " · ".join((when, words.n("documents_eval.questions", results["questions"]), count))
-
-
-def _overlap(size: int) -> int:
-    usual = Splitting()
-    return usual.overlap if size == usual.size else round(size * OVERLAP / 100)
-
-
-def _lines(text: str) -> list[dict[str, str]]:
-    """Questions as they are written in the page: question | answer | file, one a line."""
-    rows = csv.reader(io.StringIO(text), delimiter="|", quoting=csv.QUOTE_NONE)
-    return [dict(zip(shown.COLUMNS, (cell.strip() for cell in row), strict=False)) for row in rows]

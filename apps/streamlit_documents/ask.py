@@ -54,10 +54,12 @@ def _form(desk: Desk) -> None:
         st.segmented_control(t("documents_ask.compared"), COMPARED, key=desk.bound("compared", values["compared"]),
                              required=True, on_change=desk.changed, args=("compared",),
                              format_func=lambda one: t(f"documents_ask.compare.{one}"))  # fmt: skip
+        fold = desk.key("fold.settings")
+        with st.popover(t("documents_search.settings_short"), icon=":material/tune:", on_change="rerun", key=fold,
+                        help=t("documents_search.settings"), width=150) as box:  # fmt: skip
+            if box.open:
+                settings(desk, "ask")
     _follow(desk)
-    with st.expander(t("documents_search.settings"), on_change="rerun", key=desk.key("fold.settings")) as box:
-        if box.open:
-            settings(desk, "ask")
 
 
 def _follow(desk: Desk) -> None:
@@ -132,7 +134,9 @@ def _answers(desk: Desk) -> None:
     end where this run saw one under way.
     """
     looks = desk.answers
-    st.markdown(f"**{plain(next(iter(looks.values())).question)}**")
+    asked = next(iter(looks.values())).question
+    if asked != desk.get("typed"):  # else it stands in its field
+        st.markdown(f"**{plain(asked)}**")
     if desk.busy:
         st.button(desk.ui.t("documents_ask.stop"), icon=":material/stop:", on_click=desk.stop, key=desk.key("stop"))
     columns = st.columns([3, 2] if len(looks) == 1 else 2)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from apps.streamlit_documents.adding import bring, web
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_kit import guard, plain
-from apps.ui.documents import summary
+from apps.ui.documents import summary, title_of, web_told
 from engine.rag.collections import Collection
 from engine.rag.splitting import SIZE_MIN
 from engine.rag.values import SPLITTING_KINDS, Splitting
+from engine.rag.websearch import Web
 
 SIZE_MAX = 2048  # the job says where an embedder takes less
 
@@ -22,19 +24,30 @@ def chooser(desk: Desk) -> None:
     t = desk.ui.t
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if desk.collection is not None:
-            st.selectbox(t("documents.collection"), list(desk.collections), help=t("glossary.collection.text"),
+            known, words = desk.collections, desk.ui.words
+            st.selectbox(t("documents.collection"), list(known), help=t("glossary.collection.text"),
                          key=desk.bound("collection", desk.collection.id), on_change=_open, args=(desk,),
-                         format_func=lambda key: _name(desk, desk.collections[key]))  # fmt: skip
+                         format_func=lambda key: title_of(known[key], desk.owner, words))  # fmt: skip
+            if desk.fills and desk.files:
+                _folded(desk, "bring", ":material/upload_file:", bring)
+            elif desk.mine and not desk.fills:
+                _folded(desk, "web", ":material/travel_explore:", web)
             _folded(desk, "new", ":material/add:", _new)
             if desk.mine:
                 _folded(desk, "manage", ":material/settings:", _manage)
-    if desk.collection is not None:
+    if desk.collection is not None and not desk.files:
         st.caption(plain(summary(desk.collection, desk.ui.words)))
     desk.show_failure()
+    _web_told(desk)
 
 
-def _name(desk: Desk, one: Collection) -> str:
-    return one.name if one.owner == desk.owner else desk.ui.t("documents.shared_by", name=one.name)
+def _web_told(desk: Desk) -> None:
+    """What became of the last search of the web, as long as its pages are open, or where there are none."""
+    found: Web | None = desk.get("web.found")
+    here = desk.collection.id if desk.collection is not None else None
+    if found is None or (found.collection is not None and found.collection.id != here):
+        return
+    st.caption(plain("\n".join(web_told(found, desk.ui.words))).replace("\n", "  \n"))
 
 
 def _open(desk: Desk) -> None:
@@ -91,6 +104,10 @@ def _manage(desk: Desk) -> None:
     ui, one = desk.ui, desk.collection
     assert one is not None
     store, t = ui.engine.collections, ui.t
+    if one.temporary:
+        st.caption(t("documents_web.passing_help"))
+        _delete(desk, one)
+        return
     name = st.text_input(t("documents.name"), one.name, max_chars=100, key=desk.key(f"renamed.{one.id}"))
     st.button(t("documents.rename"), icon=":material/edit:", disabled=name.strip() in ("", one.name),
               key=desk.key("rename"),

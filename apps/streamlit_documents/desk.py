@@ -88,8 +88,9 @@ class Desk(Bound):
 
     @cached_property
     def collections(self) -> Mapping[str, Collection]:
-        """The collections that this person may read, by id: their own first."""
-        return {one.id: one for one in self.ui.engine.collections.list(self.owner)}
+        """The collections that this person may read, by id: their own first, temporary ones last."""
+        store = self.ui.engine.collections
+        return {one.id: one for one in (*store.list(self.owner), *store.passing(self.owner))}
 
     @cached_property
     def collection(self) -> Collection | None:
@@ -105,6 +106,11 @@ class Desk(Bound):
     def mine(self) -> bool:
         """Whether the open collection is this person's to change."""
         return self.collection is not None and self.collection.owner == self.owner
+
+    @property
+    def fills(self) -> bool:
+        """Whether this person may put files into the open collection: it is theirs, and stays."""
+        return self.mine and self.collection is not None and not self.collection.temporary
 
     @cached_property
     def files(self) -> tuple[CollectionFile, ...]:

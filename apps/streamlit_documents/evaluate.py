@@ -10,7 +10,7 @@ from apps.streamlit_documents.chooser import embedders
 from apps.streamlit_documents.desk import Desk
 from apps.streamlit_documents.measured import measured
 from apps.streamlit_kit import guard, show_error
-from apps.ui.evaluation import COLUMNS, CONFIGURATIONS_MAX, WAYS, configurations, questions_csv
+from apps.ui.evaluation import ANSWERS_MAX, COLUMNS, CONFIGURATIONS_MAX, WAYS, configurations, overlap, questions_csv
 from engine.errors import error_from
 from engine.jobs import OPEN, Job
 from engine.rag.evaluation import Configuration, Hit
@@ -22,7 +22,6 @@ WHERE = ("set", "collection")
 HITS: tuple[Hit, ...] = get_args(Hit)
 FILE_MB = 64
 SIZES = (64, 128, 192, 256, 384)
-OVERLAP = 10  # per cent of the size, as in the default
 
 
 def evaluate(desk: Desk) -> None:
@@ -80,6 +79,8 @@ def _form(desk: Desk) -> None:
     counted = hit.selectbox(t("documents_eval.hit"), HITS, key=desk.key("eval.hit"), help=t("documents_eval.hit_help"),
                             format_func=lambda one: t(f"documents_eval.hits.{one}"))  # fmt: skip
     wanted = _compared(desk, where == "set")
+    st.number_input(t("documents_eval.judge"), 0, ANSWERS_MAX, key=desk.key("eval.answers"), width=200,
+                    help=t("documents_eval.judge_help"))  # fmt: skip
     st.caption(desk.ui.words.n("documents_eval.count", len(wanted)))
     st.button(t("documents_eval.start"), icon=":material/play_arrow:", type="primary", key=desk.key("eval.start"),
               disabled=file is None or not 0 < len(wanted) <= CONFIGURATIONS_MAX, on_click=_start,
@@ -124,13 +125,8 @@ def _compared(desk: Desk, cut_anew: bool) -> tuple[Configuration, ...]:
         sizes = st.multiselect(t("documents.size"), SIZES, [Splitting().size], key=desk.key("eval.sizes"))
         known = embedders(desk)
         chosen = st.multiselect(t("documents.embedder"), known, known[:1], key=desk.key("eval.embedders"))
-    cuts = [Splitting(kind, size, _overlap(size)) for kind in kinds for size in sizes]
+    cuts = [Splitting(kind, size, overlap(size)) for kind in kinds for size in sizes]
     return configurations(ways, cuts, chosen, desk.retrieval)
-
-
-def _overlap(size: int) -> int:
-    usual = Splitting()
-    return usual.overlap if size == usual.size else round(size * OVERLAP / 100)
 
 
 def _start(desk: Desk, file: Any, wanted: tuple[Configuration, ...], hit: Hit, in_collection: bool) -> None:
@@ -146,6 +142,6 @@ def _start(desk: Desk, file: Any, wanted: tuple[Configuration, ...], hit: Hit, i
         assert one is not None
         place = file if isinstance(file, str) else str(keep(ui.engine.settings, *file))
         start(ui.engine, now.owner, place, wanted, hit, collection=one.id if in_collection else None,
-              role=ui.person.role)  # fmt: skip
+              role=ui.person.role, answers=int(desk.get("eval.answers") or 0), model=ui.card.id)  # fmt: skip
 
     desk.attempt(act)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
-from apps.streamlit_kit import guard, show_error, table
-from apps.ui.documents import COLUMNS, SIGNS, file_rows, index_progress
+from apps.streamlit_kit import guard, plain, show_error, table
+from apps.ui.documents import COLUMNS, SIGNS, file_rows, index_progress, summary
 from engine.errors import error_from
 from engine.jobs import OPEN
 
 LOOK_EVERY_S = 1.0
 SHOWN = 100
-FEW = 6  # files: so many are shown at once, more are folded
 
 
 def files(desk: Desk) -> None:
@@ -24,7 +23,8 @@ def files(desk: Desk) -> None:
     else:
         _left(desk)
     if desk.files:
-        with st.expander(_label(desk), expanded=len(desk.files) <= FEW, key=desk.key("table")):
+        failed = any(file.state == "failed" for file in desk.files)
+        with st.expander(_label(desk), expanded=desk.job is not None or failed, key=desk.key("table")):
             _table(desk)
 
 
@@ -58,9 +58,10 @@ def _left(desk: Desk) -> None:
 
 
 def _label(desk: Desk) -> str:
-    """The table in a few words: how many files, and how many could not be read."""
+    """The collection and its table in one line: what it holds, and how many files could not be read."""
     words, failed = desk.ui.words, sum(file.state == "failed" for file in desk.files)
-    label = words.n("documents.files", len(desk.files))
+    assert desk.collection is not None
+    label = plain(summary(desk.collection, words))
     return label if not failed else f"{label} · {SIGNS['failed']} {words.n('documents.failed', failed)}"
 
 

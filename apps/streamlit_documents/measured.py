@@ -8,8 +8,12 @@ from collections.abc import Mapping
 import streamlit as st
 
 from apps.streamlit_documents.desk import Desk
-from apps.streamlit_kit import plain, table
+from apps.streamlit_kit import plain, show_error, table
 from apps.ui.evaluation import (
+    Results,
+    answer_head,
+    answer_rows,
+    answers_told,
     chart,
     chart_text,
     differences,
@@ -20,6 +24,7 @@ from apps.ui.evaluation import (
     results_json,
     rows,
 )
+from engine.errors import error_from
 from engine.jobs import Job
 from engine.rag.evaluation import MEASURES
 
@@ -44,11 +49,25 @@ def measured(desk: Desk, done: Mapping[str, Job]) -> None:
     if measure in MEASURES:
         for told in differences(results, measure, words):
             st.markdown(f"- {plain(told)}")
+    _answers(desk, results)
     with st.container(horizontal=True):
         for name, text, kind in (("csv", results_csv(results), "text/csv"),
                                  ("json", results_json(results), "application/json")):  # fmt: skip
             st.download_button(name.upper(), text, f"evaluation.{name}", kind, icon=":material/download:",
                                type="tertiary", on_click="ignore", key=desk.key(f"eval.{name}"))  # fmt: skip
+
+
+def _answers(desk: Desk, results: Results) -> None:
+    """How well a model answered, where one was asked; what ended it too early."""
+    words = desk.ui.words
+    told, rows_ = answers_told(results, words), answer_rows(results, words)
+    if told is None:
+        return
+    if rows_:
+        table(answer_head(words), rows_)
+        st.caption(plain(told))
+    if error := results["answers"].get("error"):
+        show_error(desk.ui, error_from(error))
 
 
 def _told(desk: Desk, job: Job) -> str:

@@ -23,6 +23,7 @@ from engine.rag.retrieval import Found, default
 from engine.rag.rows import CollectionFile
 from engine.rag.splitting import pages
 from engine.rag.values import ARMS, FUSIONS, Passage, Retrieval, Score
+from engine.rag.websearch import Web
 
 Values = Mapping[str, Any]
 
@@ -113,6 +114,22 @@ def summary(collection: Collection, words: Words) -> str:
         words.t("documents.cut_as", kind=words.t(f"documents.kind_of.{cut.kind}").lower(), size=cut.size,
                 overlap=cut.overlap),
     ))  # fmt: skip
+
+
+def title_of(collection: Collection, owner: str, words: Words) -> str:
+    """What a collection is called for that person: whose it is, and whether it will go by itself."""
+    if collection.temporary:
+        return words.t("documents_web.passing", name=collection.title)
+    return collection.name if collection.owner == owner else words.t("documents.shared_by", name=collection.name)
+
+
+def web_told(web: Web, words: Words) -> tuple[str, ...]:
+    """What became of a search of the web: how many pages were read, and why the others were not."""
+    told = [words.t("documents_web.found", read=sum(one.page is not None for one in web.pages), found=len(web.pages))]
+    for one in web.pages:
+        if one.error is not None:
+            told.append(f"{one.hit.url} – {present.error_text(error_from(one.error), words).what}")
+    return tuple(told)
 
 
 def file_rows(files: Iterable[CollectionFile], words: Words) -> list[tuple[str, ...]]:

@@ -30,6 +30,8 @@ REFUSED = ("refused_off_topic", "refused_unanswerable", "refused_answerable")
 PLOTTED = (*MEASURES, *REFUSED)
 COLUMNS = ("question", "answer", "document")
 CONFIGURATIONS_MAX = 24
+ANSWERS_MAX = 75
+OVERLAP = 10  # per cent of the size, as in the default
 
 
 def configurations(
@@ -82,6 +84,31 @@ def rows(results: Results, words: Words) -> list[tuple[str, ...]]:
 
 def _interval(value: Mapping[str, float] | None, words: Words) -> str:
     return "" if value is None else words.t("documents_eval.interval", **value)
+
+
+def answer_head(words: Words) -> tuple[str, ...]:
+    """The titles of `answer_rows`."""
+    return words.t("documents_eval.judged"), words.t("documents_eval.mean"), words.t("documents_eval.n")
+
+
+def answer_rows(results: Results, words: Words) -> list[tuple[str, ...]]:
+    """One row per measure of a model's answers, with its 95 % interval and the number of answers that it is of; nothing
+    where no model was asked.
+    """
+    told = results.get("answers", {}).get("intervals", {})
+    return [
+        (words.t(f"documents_eval.answers.{name}"), _interval(value, words), words.number(value["n"]))
+        for name, value in told.items()
+    ]
+
+
+def answers_told(results: Results, words: Words) -> str | None:
+    """Whose answers they are, and what they say; None where no model was asked."""
+    judged = results.get("answers")
+    if judged is None:
+        return None
+    told = words.n("documents_eval.answered", len(judged.get("answers", ())), model=judged["model"])
+    return f"{told} {words.t('documents_eval.answers_help')}"
 
 
 def differences(results: Results, measure: str, words: Words) -> tuple[str, ...]:
@@ -171,6 +198,18 @@ def results_csv(results: Results) -> str:
 def results_json(results: Results) -> str:
     """All of it."""
     return json.dumps(results, ensure_ascii=False, indent=1)
+
+
+def overlap(size: int) -> int:
+    """The overlap of a cutting of that size in a sweep: that of the default, elsewhere the same share."""
+    usual = Splitting()
+    return usual.overlap if size == usual.size else round(size * OVERLAP / 100)
+
+
+def written(text: str) -> list[dict[str, str]]:
+    """Questions as they are written in a text field: question | answer | file, one a line."""
+    lines = csv.reader(io.StringIO(text), delimiter="|", quoting=csv.QUOTE_NONE)
+    return [dict(zip(COLUMNS, (cell.strip() for cell in line), strict=False)) for line in lines]
 
 
 def questions_csv(lines: Iterable[Mapping[str, Any]]) -> bytes:
