@@ -215,7 +215,7 @@ collection_files = Table(
     Column("name", Words, nullable=False),
     Column("source", Words, nullable=False),
     Column("root", Words, nullable=False),  # the source that it is a part of; its own where it stands alone
-    Column("stamp", Words),  # size and time of a file on the disk: the same, and it is not opened again
+    Column("stamp", Words),  # size and times of a file on the disk: the same, and it is not opened again
     Column("sha256", Words, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("state", Words, nullable=False),

@@ -2,6 +2,12 @@
 
 A source that holds several files (a folder, a zip) is their root: who adds it again replaces what changed, and removes
 what is no longer in it. Names from outside are shown, never opened or written.
+
+A file of this machine is opened again when its stamp differs: size, time of the last change, and time of the last
+change of anything about it, which no program can set back (`cp -p` and `rsync -t` keep the former). Windows has no such
+time: there, other contents of the same size and time are not seen. What was changed less than two seconds before it was
+read has no stamp, since one tick of a clock may hold two changes. What is opened is compared by its SHA-256: only other
+contents are read, split and embedded.
 """
 
 from __future__ import annotations
@@ -10,6 +16,7 @@ import io
 import os
 import re
 import stat
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -28,6 +35,7 @@ NAME_MAX = 200
 SWELL = 200  # times its packed size: no text packs so well, and an entry that promises more is not unpacked
 SWELLING = 4 * 2**20  # bytes; what stays below is harmless however it is packed
 CHUNK = 64 * 1024
+SETTLED_NS = 2 * 10**9  # the longest tick of a file system's clock, FAT's
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06")
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError)
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -187,8 +195,8 @@ def _from_file(file: Path, name: str, root: str, known: Mapping[str, str | None]
     source = _told(f"path:{file}")
     try:
         about = file.stat()
-        stamp, size = f"{about.st_size}-{about.st_mtime_ns}", about.st_size
-        if known.get(source) == stamp:
+        stamp, size = _stamp(about), about.st_size
+        if stamp is not None and known.get(source) == stamp:
             yield Item(name, source, root, size, stamp=stamp)
         elif extension(name) == "zip" and size <= ZIP_MAX:
             with file.open("rb") as data:
@@ -199,6 +207,13 @@ def _from_file(file: Path, name: str, root: str, known: Mapping[str, str | None]
             yield Item(name, source, root, size, file.read_bytes(), stamp)
     except OSError as error:
         yield Item(name, source, root, 0, error=BadFile(f"{name}: {error.strerror}", path=name, reason="unreadable"))
+
+
+def _stamp(about: os.stat_result) -> str | None:
+    """What changes with the contents; None where a change would not show."""
+    newest = max(about.st_mtime_ns, about.st_ctime_ns)
+    settled = time.time_ns() - newest > SETTLED_NS
+    return f"{about.st_size}-{about.st_mtime_ns}-{about.st_ctime_ns}" if settled else None
 
 
 def _told(source: str) -> str:

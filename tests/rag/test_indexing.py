@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -88,6 +89,10 @@ def test_only_what_changed_is_read_again(collections: Collections, cours: Collec
     after = contents(collections, cours)
     assert set(after) == {"000.txt", "001.txt", "003.txt", "new.txt"} and after["000.txt"] == before["000.txt"]
     assert len(after["001.txt"]) == 1
+    kept = (place / "003.txt").stat()
+    (place / "003.txt").write_text("x" * kept.st_size)
+    os.utime(place / "003.txt", ns=(kept.st_atime_ns, kept.st_mtime_ns))  # as `cp -p` and `rsync -t` do
+    assert fill(collections, cours, make=tools(embedder)).read == 1
 
 
 def test_what_was_deleted_goes_and_a_disk_that_is_out_takes_nothing_along(

@@ -34,7 +34,11 @@ def reason(item: Item) -> object:
     return item.error.details["reason"]
 
 
-def test_a_folder_gives_its_files_and_knows_them_again(tmp_path: Path) -> None:
+ALWAYS = -(10**18)  # nanoseconds: every file is settled
+
+
+def test_a_folder_gives_its_files_and_knows_them_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rag.sources.SETTLED_NS", ALWAYS)
     (tmp_path / "sous").mkdir()
     (tmp_path / ".git").mkdir()
     for name in ("b.txt", "sous/a.md", ".cache", ".git/config"):
@@ -49,6 +53,29 @@ def test_a_folder_gives_its_files_and_knows_them_again(tmp_path: Path) -> None:
     assert again == {"b.txt": None, "pack.zip/x/un.txt": b"un", "sous/a.md": None}
     (only,) = from_path(str(tmp_path / "b.txt"), {})
     assert (only.name, only.root) == ("b.txt", f"path:{tmp_path / 'b.txt'}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no time there that cannot be set back")
+def test_other_contents_of_the_same_size_and_time_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rag.sources.SETTLED_NS", ALWAYS)
+    file = tmp_path / "a.txt"
+    file.write_text("midi")
+    before = file.stat()
+    (first,) = from_path(str(file), {})
+    while file.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of the disk has ticks
+        file.write_text("soir")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    (again,) = from_path(str(file), {first.source: first.stamp})
+    assert again.data == b"soir"
+
+
+def test_what_has_just_been_changed_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rag.sources.SETTLED_NS", -ALWAYS)
+    (tmp_path / "a.txt").write_text("midi")
+    (first,) = from_path(str(tmp_path), {})
+    (again,) = from_path(str(tmp_path), {first.source: first.stamp})
+    assert first.stamp is None and again.data == b"midi"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
@@ -141,7 +168,8 @@ def test_an_archive_that_promises_too_much_gives_no_file(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are letters there")
-def test_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+def test_a_name_that_is_no_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.rag.sources.SETTLED_NS", ALWAYS)
     for name in (b"caf\xe9.txt", b"caf\xe8.txt"):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("texte")
     first, second = from_path(str(tmp_path), {})
