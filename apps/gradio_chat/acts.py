@@ -47,11 +47,12 @@ def button(act: str, text: str, title: str = "", *, disabled: bool = False, **da
     return f'<button type="button"{told} title="{_esc(title)}"{spoken}{off}>{_esc(text)}</button>'
 
 
-def of_message(ui: Ui, chat: Chat, hand: str | None) -> str:
-    """The buttons of the message in hand: by default the last one; then what takes changes back."""
+def of_message(ui: Ui, chat: Chat, hand: str | None, tokens: int | None = None) -> str:
+    """The buttons of the message in hand, by default the last one, with its `tokens`; then what takes changes back."""
     parts: list[str] = []
     if node := in_hand(chat.conversation, hand):
         parts += _which(ui, chat.conversation.path(), node)
+        parts += [f"<span>{_esc(ui.words.n('chat_act.tokens', tokens))}</span>"] if tokens is not None else []
         parts += [*_versions(ui, chat.conversation, node), *_buttons(ui, node)]
     for act, sign in (("undo", "↶"), ("redo", "↷")):
         if getattr(chat, f"can_{act}"):

@@ -185,13 +185,13 @@ class Face:
         """The person's conversations that match what is searched."""
         return shelf.listed(self.ui, person, values[self.composer.search], current)
 
-    def _hand(self, where: Where, one: Open) -> Update:
-        """The actions and the tokens of the message in hand."""
+    def _hand(self, where: Where, one: Open, tokens: int | None = None) -> Update:
+        """The actions and the tokens of the message in hand; `tokens` of its text, where they were counted."""
         node = acts.in_hand(one.chat.conversation, where.hand)
         scored = answer_tokens(node.tokens) if node else ()
         return {
             self.parts.where: where,
-            self.parts.acts: self._verdict(node, one) + acts.of_message(self.ui, one.chat, where.hand),
+            self.parts.acts: self._verdict(node, one) + acts.of_message(self.ui, one.chat, where.hand, tokens),
             self.parts.strip: scored_value(scored, self.ui.words),
             self.parts.watch: gr.Timer(active=self._awaits(node, one)),
         }

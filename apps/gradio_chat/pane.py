@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from apps import gradio_kit as kit
-from apps.gradio_chat import acts, rows
+from apps.gradio_chat import acts, rows, window
 from apps.gradio_chat.asking import Asking
 from apps.gradio_chat.face import Update, Values, hidden, outgoing
 from apps.gradio_chat.opened import Open
@@ -147,7 +148,10 @@ class Pane(Asking):
         shown = rows.rows(self.ui, chat.conversation, where.shown)
         if chat.writing is not None or not isinstance(place, int) or not 0 <= place < len(shown):
             return {self.parts.where: gr.skip()}
-        return self._hand(replace(where, chat=chat.conversation.id, hand=shown[place][0]), one)
+        hand, tokens = shown[place][0], None
+        with suppress(EngineError):  # a model that is gone now is said when it is asked
+            tokens = window.own_tokens(self.ui, self._choice(values, request), chat.conversation.node(hand))
+        return self._hand(replace(where, chat=chat.conversation.id, hand=hand), one, tokens)
 
     def save(self, values: Values, request: gr.Request) -> Update:
         """Keep what the editor holds, in place."""

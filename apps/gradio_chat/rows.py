@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.gradio_kit import Ui
 from apps.ui import present
-from apps.ui.node import node_line
+from apps.ui.node import node_line, totals
 from apps.ui.window import Fate
 from engine.conversation import Conversation, Node
 from engine.live import Live
@@ -26,9 +26,14 @@ _SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_{}[]()#+-.!|~$:"}
 def rows(
     ui: Ui, conversation: Conversation, shown: int = SHOWN, fates: Mapping[str, Fate] | None = None
 ) -> list[tuple[str, Row]]:
-    """The last `shown` messages, each as one row or some, with the id of the message they belong to."""
-    known = fates or {}
-    return [(node.id, row) for node in conversation.path()[-shown:] for row in _rows(ui, node, known.get(node.id))]
+    """The last `shown` messages, each as one row or some, with the id of the message they belong to; the totals of the
+    conversation stand with the statistics of the last one.
+    """
+    known, path = fates or {}, conversation.path()
+    found = [(node.id, row) for node in path[-shown:] for row in _rows(ui, node, known.get(node.id))]
+    if found and "metadata" in (last := found[-1][1]):
+        found[-1] = (found[-1][0], last | {"content": f"{last['content']}\n\n{totals(path, ui.words)}"})
+    return found
 
 
 def live(ui: Ui, node: Node, view: Live) -> list[Row]:

@@ -10,9 +10,10 @@ from apps.ui import present
 from apps.ui.window import coarse, fine, window_html
 from engine.catalog import ModelCard
 from engine.chat import Chat, Choice
-from engine.conversation import Attachment
+from engine.conversation import Attachment, Node
 from engine.errors import EngineError, NotSupported, PromptTooLong
 from engine.window import Plan
+from engine.window.counting import counter
 
 Seen = Plan | PromptTooLong | None
 
@@ -77,6 +78,15 @@ def _window(ui: Ui, chat: Chat, choice: Choice) -> int | None:
         with suppress(EngineError):
             real = ui.engine.model(card.id, role=choice.role).window()
     return min((size for size in (real, chat.conversation.settings.virtual_window) if size), default=None)
+
+
+def own_tokens(ui: Ui, choice: Choice, node: Node) -> int | None:
+    """Tokens of the message's own text in the model's vocabulary, the template not included; None where unknown."""
+    if not node.content or not counts(ui, ui.engine.catalog.card(choice.model)):
+        return None
+    model = ui.engine.model(choice.model, role=choice.role)
+    exact = {"exact_count", "exact_prompt"} <= model.capabilities
+    return len(counter(model, None, {}).pieces(node.content)) if exact else None
 
 
 def counts(ui: Ui, card: ModelCard) -> bool:

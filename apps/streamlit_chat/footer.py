@@ -14,7 +14,7 @@ from apps.streamlit_components import chosen, scored_strip
 from apps.streamlit_kit import guard
 from apps.ui import present
 from apps.ui.curve import curve
-from apps.ui.node import node_line
+from apps.ui.node import node_line, totals
 from engine.conversation import Node
 from engine.errors import NotFound
 from engine.token_view import answer_tokens, prefix
@@ -111,8 +111,7 @@ def statistics(pane: Pane, node: Node) -> None:
     st.caption(ui.t("stats.popover"))
     st.code(present.stats_json(exported), language="json")
     st.markdown("\n".join(f"- `{name}` {text}" for name, text in present.stats_help(exported, ui.words)))
-    written = [(one.usage or {}).get("completion_tokens") or 0 for one in pane.path()]
-    st.caption(ui.t("chat_act.total", messages=len(written), tokens=sum(written)))
+    st.caption(totals(pane.path(), ui.words))
     if st.toggle(ui.t("chat_act.curve"), help=ui.t("chat_act.curve_help"), key=pane.key("curve")):
         _curve(pane, node)
 

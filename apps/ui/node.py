@@ -4,6 +4,8 @@ Knows no widget.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apps.ui.i18n import Words
 from apps.ui.present import stats_line
 from engine.conversation import Node
@@ -23,6 +25,12 @@ def node_line(node: Node, words: Words) -> str:
     return (
         line if node.params.get("seed") is None else _with_seed(line, words.t("stats.seed", seed=node.params["seed"]))
     )
+
+
+def totals(path: Sequence[Node], words: Words) -> str:
+    """The messages of a conversation, and the tokens that the model wrote for them."""
+    written = sum((node.usage or {}).get("completion_tokens") or 0 for node in path)
+    return words.t("chat_act.total", messages=len(path), tokens=written)
 
 
 def held_up(node: Node) -> frozenset[str]:
