@@ -15,7 +15,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
-from engine.cli import chat, chats, complete, comptine, log, models, rag, sample, tokens, trace
+from engine.cli import (
+    bench,
+    chat,
+    chats,
+    complete,
+    comptine,
+    divergence,
+    log,
+    models,
+    perplexity,
+    quantize,
+    rag,
+    sample,
+    tokens,
+    trace,
+)
 from engine.cli.output import Output, harmless
 from engine.cli.sentences import sentence
 from engine.errors import BadInput, EngineError
@@ -45,7 +60,11 @@ VERBS: Mapping[str, Verb] = {
     "log": log,
     "comptine": comptine,
     "rag": rag,
+    "perplexity": perplexity,
+    "divergence": divergence,
     "sample": sample,
+    "bench": bench,
+    "quantize": quantize,
 }
 
 INTERRUPTED = 130

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ctypes
 import random
 import time
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from engine.tasks import Progress
 TASK = "engine.quality.stopwatch:measure"
 # ggml_type of what a cache may hold
 GGML_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
+LOG_ERROR = 4  # ggml_log_level
 
 
 def measure(path: str, plan: Mapping[str, Any] | None = None) -> Generator[Progress, None, dict[str, Any]]:
@@ -108,16 +111,41 @@ class _Run:
             raise LoadFailed(f"llama_decode gave {code}", model=self._path, reason=f"decode {code}")
 
 
+def _log() -> tuple[Any, deque[str]]:
+    """llama.cpp's log, taken over: what holds it, and its last errors. Other tasks of this process take it too."""
+    import llama_cpp
+
+    hear, errors = _ear()
+    llama_cpp.llama_log_set(hear, None)
+    return hear, errors
+
+
+@cache
+def _ear() -> tuple[Any, deque[str]]:
+    """Made once: llama.cpp calls it as long as this process lives."""
+    import llama_cpp
+
+    errors: deque[str] = deque(maxlen=2)
+
+    @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+    def hear(level: int, text: bytes, _user_data: object) -> None:
+        if level == LOG_ERROR:
+            errors.append(text.decode("utf-8", "replace").strip())
+
+    return hear, errors
+
+
 @contextmanager
 def _model(path: str) -> Iterator[Any]:
     """The weights, loaded as llama-bench loads them. Raises LoadFailed."""
     import llama_cpp
 
+    _, errors = _log()
     params = llama_cpp.llama_model_default_params()
     params.n_gpu_layers = -1
     model = llama_cpp.llama_model_load_from_file(path.encode(), params)
     if not model:
-        raise LoadFailed(f"llama.cpp cannot load {path}", model=path, reason="load")
+        raise LoadFailed(f"llama.cpp cannot load {path}", model=path, reason=" ".join(errors) or "load")
     try:
         yield model
     finally:
@@ -137,7 +165,8 @@ def _context(path: str, model: Any, case: Case) -> Iterator[Any]:
     params.swa_full = False
     context = llama_cpp.llama_init_from_model(model, params)
     if not context:
-        raise LoadFailed(f"no room for {case.name} with {path}", model=path, reason="context")
+        reason = " ".join(_log()[1]) or "context"
+        raise LoadFailed(f"no room for {case.name} with {path}", model=path, reason=reason)
     try:
         yield context
     finally:
