@@ -5,24 +5,24 @@ Knows no sampler and no page. llama-cpp-python kills its process when two thread
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import subprocess
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import child
-from engine.errors import EngineError, NotSupported, RuntimeDied, TimedOut, error_from
+from engine.errors import EngineError, NotSupported, RuntimeDied, TimedOut
+from engine.models.gguf_header import read_header
 from engine.native import require_native
 from engine.sampling.grammar import notation
+from engine.sampling.microscope_life import Worker
+from engine.sampling.penalties import Breakers, dry_breakers
 from engine.sampling.words import Vocabulary
 from engine.settings import Settings
 
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from engine.engine import Engine, Model
     from engine.output import Output
 
-MODULE = "engine.sampling.microscope_child"
 LENSES = 2  # models whose workers live at once
 RECENT_BYTES = 32 * 2**20  # of logits that are kept here: a page that is drawn again asks nobody
 MASK_S = 60.0  # a grammar that takes longer than this over one token ends the worker
-LAST_WORDS = 20  # lines of standard error that are kept
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class Lens:
         self.window = window
         self._settings = settings
         self._launcher = launcher
-        self._worker: _Worker | None = None
+        self._worker: Worker | None = None
         self._lock = threading.Lock()
         self._recent: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
         self._closed = False
@@ -111,6 +109,11 @@ class Lens:
         """
         with self._lock:
             return self._alive().runtime
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        """The tokens at which DRY stops to look for repetitions, llama.cpp's own ones."""
+        return dry_breakers(self.vocabulary.pieces, lambda word: self.tokens(word.decode(), special=False))
 
     @property
     def pid(self) -> int | None:
@@ -182,12 +185,13 @@ class Lens:
             self._end()
             raise
 
-    def _alive(self) -> _Worker:
+    def _alive(self) -> Worker:
         if self._closed:
             raise RuntimeDied("the program is ending", model=self.path.stem, exit_code=None)
         if self._worker is None:
             require_native()
-            worker = _Worker(self.path.stem, self._launcher)
+            read_header(self.path)  # llama.cpp trusts more of a damaged file than we do
+            worker = Worker(self.path.stem, self._launcher)
             try:
                 worker.open(self._opening())
             except EngineError:
@@ -197,107 +201,19 @@ class Lens:
         return self._worker
 
     def _opening(self) -> dict[str, Any]:
-        budget = self._settings.microscope_mb * 2**20
-        threads = self._settings.threads
-        return {"path": str(self.path), "window": self.window, "threads": threads, "budget": budget}
+        settings = self._settings
+        return {
+            "nice": settings.job_nice,
+            "path": str(self.path),
+            "window": self.window,
+            "threads": settings.threads,
+            "budget": settings.microscope_mb * 2**20,
+        }
 
     def _end(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.kill()
-
-
-class _Worker:
-    """One life of the process; one thread asks at a time."""
-
-    vocabulary: Vocabulary
-    runtime: str
-
-    def __init__(self, name: str, launcher: child.Launcher) -> None:
-        self._name = name
-        self._process = launcher.start(MODULE)
-        self._words: deque[str] = deque(maxlen=LAST_WORDS)
-        self._listener = threading.Thread(target=_listen, args=(self._process, self._words), daemon=True)
-        self._listener.start()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def lives(self) -> bool:
-        return self._process.poll() is None
-
-    def open(self, order: dict[str, Any]) -> None:
-        """Load the model. Raises what stands against it."""
-        told, data = self.ask(order)
-        self.runtime = told["runtime"]
-        self.vocabulary = Vocabulary.from_bytes(told["vocabulary"], data)
-
-    def ask(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
-        """The answer, and the bytes that follow it. Raises what the worker raised, RuntimeDied, TimedOut."""
-        late = threading.Event()
-        timer = threading.Timer(limit_s, self._too_late, (late,)) if limit_s else None
-        if timer:
-            timer.start()
-        try:
-            told, data = self._exchange(order)
-        except RuntimeDied as death:
-            if late.is_set():
-                raise TimedOut("the grammar took too long", seconds=limit_s) from death
-            raise
-        finally:
-            if timer:
-                timer.cancel()
-        if "error" in told:
-            raise error_from(told["error"])
-        return told, data
-
-    def kill(self) -> None:
-        """End the process, now."""
-        child.kill(self._process)
-        self._process.wait()
-        self._listener.join(1)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError, ValueError):  # the other end is gone; another thread reads
-                    pipe.close()
-
-    def _exchange(self, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        into, out = (
-            cast(IO[str], self._process.stdin),
-            cast(IO[bytes], cast(io.TextIOWrapper, self._process.stdout).buffer),
-        )
-        try:
-            into.write(json.dumps(order) + "\n")
-            into.flush()
-            line = out.readline()
-            told: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
-            data = out.read(told.get("bytes", 0))
-        except (OSError, ValueError) as error:  # its end broke the pipe, or ours was closed
-            raise self._death() from error
-        if "bytes" not in told or len(data) < told["bytes"]:
-            raise self._death()
-        return told, data
-
-    def _too_late(self, late: threading.Event) -> None:
-        late.set()
-        child.kill(self._process)
-
-    def _death(self) -> RuntimeDied:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
-        self._listener.join(1)
-        code, words = self._process.poll(), [line for line in self._words if line.strip()]
-        text = f"the microscope's worker of {self._name} died, exit code {code}"
-        return RuntimeDied(text, model=self._name, exit_code=code, reason=words[-1] if words else None)
-
-
-def _listen(process: subprocess.Popen[str], words: deque[str]) -> None:
-    assert process.stderr
-    with contextlib.suppress(ValueError):  # closed while it was read
-        for line in process.stderr:
-            words.append(line.rstrip("\n"))
 
 
 def lens_of(engine: Engine, model: Model | None = None) -> Lens:

@@ -1,14 +1,15 @@
 """The microscope's worker: one model in a process of its own, asked in turn. Knows no page and no person.
 
     python -m engine.sampling.microscope_child PARENT_PID
-    {"path": "…", "window": 8192, "threads": 2, "budget": 268435456}    →  {"runtime": …, "vocabulary": …, "bytes": n}
+    {"nice": 19, "path": "…", "window": 8192, "threads": 2, "budget": 268435456}
+                                                                        →  {"runtime": …, "vocabulary": …, "bytes": n}
     {"do": "read", "visitor": "…", "ids": [1, 2]}                       →  {"read": 1, "bytes": n}
     {"do": "mask", "grammar": "root ::= …", "ids": [3]}                 →  {"bytes": n}
     {"do": "tokenize", "text": "…", "special": true}                    →  {"ids": [1, 2], "bytes": 0}
     {"do": "forget", "visitor": "…"}                                    →  {"bytes": 0}
 
-Each line of an answer is followed by as many bytes as it says; instead of it, {"error": {…}}. The process runs at the
-priority of `Settings.job_nice` and ends with its parent or its standard input.
+Each line of an answer is followed by as many bytes as it says; instead of it, {"error": {…}}. The process ends with
+its parent or its standard input.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from engine.native import PACKAGE
 from engine.sampling.masks import allowed
 from engine.sampling.reader import Reader
 from engine.sampling.words import Vocabulary
-from engine.settings import Settings
 
 PIECE = 256  # bytes of one token, at most
 BUILDS = {"AVX512 = 1": "AVX-512", "AVX2 = 1": "AVX2", "NEON = 1": "NEON"}  # as llama.cpp tells them, best first
@@ -38,7 +38,6 @@ Answer = tuple[dict[str, Any], bytes]
 def main() -> None:
     """Load what the first line names, then answer line by line."""
     child.die_with_parent(int(sys.argv[1]))
-    child.give_way(Settings().job_nice)
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)  # what a library prints is no answer
         reader: Reader | None = None
@@ -46,6 +45,7 @@ def main() -> None:
             order = json.loads(line)
             try:
                 if reader is None:
+                    child.give_way(order["nice"])
                     reader = Reader(Path(order["path"]), order["window"], order["threads"], order["budget"])
                     answer = _introduced(reader)
                 else:

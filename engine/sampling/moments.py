@@ -11,6 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import BadInput, BadParameter
 from engine.output import KINDS, Output
@@ -18,6 +19,7 @@ from engine.params import Params
 from engine.sampling.chain import Stage, chain_of, run_chain
 from engine.sampling.draw import Dart, dart, u_of, xtc_draw
 from engine.sampling.mirostat import next_mu
+from engine.sampling.penalties import Breakers
 
 if TYPE_CHECKING:
     from engine.sampling.microscope import Lens
@@ -101,7 +103,8 @@ def moment(
     history = (*before, *written)
     logits = lens.logits(visitor, history)
     allowed = lens.allowed(recipe.form, written) if recipe.form.kind != "text" else None
-    return _judged(logits, recipe, history, len(written), allowed, mu)
+    breakers = lens.breakers if recipe.params["dry_multiplier"] else None
+    return _judged(logits, recipe, history, len(written), allowed, mu, breakers)
 
 
 def run(
@@ -123,15 +126,16 @@ def run(
         written, mu = (*written, now.dart.token), now.mu_after(now.dart.token)
 
 
-def judged(logits: Any, recipe: Recipe, history: Sequence[int] = (), step: int = 0) -> Moment:
+def judged(logits: NDArray[np.floating[Any]], recipe: Recipe, history: Sequence[int] = (), step: int = 0) -> Moment:
     """The moment of logits from elsewhere, such as `engine.sampling.top_n`; without the recipe's form."""
-    return _judged(logits, recipe, history, step, None, None)
+    return _judged(logits, recipe, history, step)
 
 
 def _judged(
-    logits: Any, recipe: Recipe, history: Sequence[int], step: int, allowed: Any, mu: float | None
+    logits: NDArray[np.floating[Any]], recipe: Recipe, history: Sequence[int], step: int,
+    allowed: NDArray[np.bool_] | None = None, mu: float | None = None, breakers: Breakers | None = None,
 ) -> Moment:  # fmt: skip
-    chain = chain_of(recipe.params, recipe.order, allowed=allowed, mu=mu)
+    chain = chain_of(recipe.params, recipe.order, allowed=allowed, mu=mu, breakers=breakers)
     if chain and chain[-1].kind == "mirostat":
         values = {**chain[-1].values, "mirostat_eta": recipe.params["mirostat_eta"]}
         chain, mu = (*chain[:-1], replace(chain[-1], values=values)), float(values["mu"])

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BadInput, LoadFailed, PromptTooLong, ServerFailed
-from engine.models.gguf_header import read_header
-from engine.native import require_native
 
 BATCH = 128  # tokens of one evaluation
+LOG_ERROR = 4  # ggml_log_level
+ERRORS = 20  # that are kept
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,10 @@ class Reading:
 class Reader:
     """One model file, one context of `window` tokens, saved states of at most `budget` bytes. Not thread safe.
 
-    Raises NativeMissing, ModelFileCorrupt, BadFile, LoadFailed.
+    Raises LoadFailed.
     """
 
     def __init__(self, path: Path, window: int, threads: int, budget: int) -> None:
-        require_native()
-        read_header(path)  # llama.cpp trusts more of a damaged file than we do
         self.window = window
         self._budget = budget
         self._states: OrderedDict[str, State] = OrderedDict()
@@ -85,14 +83,21 @@ class Reader:
 
         self._lib: Any = llama_cpp
         lib = self._lib
-        lib.llama_backend_init()
+        self._errors: list[str] = []
+        self._hear = lib.llama_log_callback(self._listen)  # must live as long as the model
+        lib.llama_log_set(self._hear, None)
         self._model = lib.llama_model_load_from_file(str(path).encode(), _model_params(lib))
         self._context = self._model and lib.llama_init_from_model(self._model, self._context_params(threads))
         if not self._context:
-            raise LoadFailed(f"llama.cpp cannot load {path}", model=path.name, reason="llama.cpp cannot load it")
+            reason = " ".join((self._errors or ["llama.cpp tells no reason"])[0].split())
+            raise LoadFailed(f"llama.cpp cannot load {path}: {reason}", model=path.name, reason=reason)
         self._memory = lib.llama_get_memory(self._context)
         self.vocabulary = lib.llama_model_get_vocab(self._model)
         self.words = int(lib.llama_vocab_n_tokens(self.vocabulary))
+
+    def _listen(self, level: int, text: bytes, _user_data: object) -> None:
+        if level == LOG_ERROR and len(self._errors) < ERRORS:
+            self._errors.append(text.decode("utf-8", "replace"))
 
     def _context_params(self, threads: int) -> Any:
         params = self._lib.llama_context_default_params()

@@ -72,6 +72,8 @@ class TopN:
     def logits(self, words: int | None = None) -> NDArray[np.float64]:
         """Log-probabilities for `engine.sampling.chain`: by the token's id, -inf for the unnamed, where the vocabulary
         has `words` words and the server told ids; by place in the list without.
+
+        They are logits up to a constant, which the repeat penalty alone depends on: `engine.sampling.offset` finds it.
         """
         told = np.array([one.logprob for one in self.candidates])
         ids = [one.id for one in self.candidates]

@@ -53,6 +53,7 @@ def test_words_and_tokens(lens: Lens) -> None:
     assert len(special) == 1 and special[0] in lens.vocabulary.specials and special[0] not in lens.vocabulary.ends
     assert len(lens.vocabulary) == 49152 and lens.vocabulary.ends
     assert "llama-cpp-python" in lens.runtime
+    assert lens.tokens("\n")[0] in lens.breakers and lens.tokens("cat")[0] not in lens.breakers
 
 
 def test_one_more_token_is_one_decode(lens: Lens) -> None:
@@ -166,7 +167,7 @@ def test_a_run_repeats_with_its_seed_and_ends_with_the_window(lens: Lens) -> Non
     hot = Recipe(Params(seed=3, temperature=1.5, top_k=0, top_p=1.0, min_p=0.0))
 
     def written(recipe: Recipe) -> list[int]:
-        return [now.dart.token for now in run(lens, "ann", ids, recipe, 5) if now.dart]
+        return [now.dart.token for now in run(lens, "ann", ids, recipe, 3) if now.dart]
 
     assert written(hot) == written(hot) != written(Recipe(hot.params.replace(seed=4)))
     whole = text_of(lens, "Sam", WINDOW - 2)
