@@ -22,6 +22,7 @@ from engine.cli import (
     complete,
     comptine,
     divergence,
+    evaluate,
     log,
     models,
     perplexity,
@@ -65,6 +66,7 @@ VERBS: Mapping[str, Verb] = {
     "sample": sample,
     "bench": bench,
     "quantize": quantize,
+    "evaluate": evaluate,
 }
 
 INTERRUPTED = 130

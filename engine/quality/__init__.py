@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.quality.cards import card, differences
     from engine.quality.divergence import Divergence
+    from engine.quality.evaluating import evaluate
     from engine.quality.numbers import bits_per_byte
     from engine.quality.perplexity import Perplexity
+    from engine.quality.questions import Item, items_of
     from engine.quality.ratios import Ratio, compare
     from engine.quality.results import Results
     from engine.quality.speed import Plan
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Divergence",
+    "Item",
     "Perplexity",
     "Plan",
     "Ratio",
@@ -31,6 +34,8 @@ __all__ = [
     "card",
     "compare",
     "differences",
+    "evaluate",
+    "items_of",
     "served_file",
     "shipped_file",
 ]
@@ -38,8 +43,10 @@ __all__ = [
 _NAMES = {
     "cards": "card differences",
     "divergence": "Divergence",
+    "evaluating": "evaluate",
     "numbers": "bits_per_byte",
     "perplexity": "Perplexity",
+    "questions": "Item items_of",
     "ratios": "Ratio compare",
     "results": "Results",
     "speed": "Plan",

@@ -1,4 +1,4 @@
-"""The verbs bench and quantize: on the real model with tiny sizes, and what they refuse."""
+"""The verbs bench, quantize and evaluate: on the real model with tiny sizes, and what they refuse."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ def test_two_files_are_compared_without_a_model(run: Run, tmp_path: Path) -> Non
         (("bench", "--model", "echo"), "not_supported: echo is not a local model"),
         (("bench", "--compare", "nobody"), "not_found: no speed nobody"),
         (("bench", "--compare", "a", "b", "c"), "not_found: no speed a"),
+        (("evaluate",), "bad_input: which FILE?"),
+        (("evaluate", "no/such.jsonl", "-m", "echo"), "bad_file: no/such.jsonl cannot be read"),
+        (("evaluate", "fr", "-m", "echo", "--method", "likelihood"), "not_supported: echo is not a local model"),
+        (("evaluate", "fr", "-m", "echo", "--compare", "nobody"), "not_found: no evaluation nobody"),
         (("quantize",), "bad_input: which MODEL?"),
         (("quantize", "smollm2-135m-instruct"), "bad_input: one TYPE such as Q4_K_M"),
         (("quantize", "smollm2-135m-instruct", "Q9_9"), "bad_parameter: kind='Q9_9'"),
@@ -80,3 +84,15 @@ def test_a_quantized_model_is_one_of_the_models(run: Run, isolation: Path) -> No
     assert (code, err) == (0, "") and found["quantization"] == "Q4_0" and len(found["sha256"]) == 64
     assert read_header(isolation / "models" / "SmolLM2-135M-Instruct.Q4_0.gguf").quantization == "Q4_0"
     assert found["model"] in [one["id"] for one in json.loads(run("models", "--json")[1])["models"]]
+
+
+def test_an_evaluation_is_kept_and_compared(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text('{"question": "Say Paris", "answer": "Paris"}\n{"question": "2+2?", "answer": "4"}\n')
+    code, out, err = run("evaluate", str(path), "--model", "echo", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "") and found["metrics"]["contains"]["value"] == 0.5 and "acc" not in found["metrics"]
+    (kept,) = json.loads(run("evaluate", "--kept", "--json")[1])
+    assert kept["title"] == f"echo {path}"
+    code, out, err = run("evaluate", str(path), "--model", "echo", "--compare", kept["name"])
+    assert (code, err) == (0, "") and "echo: 2 items of" in out and "0 won, 0 lost, 2 tied" in out

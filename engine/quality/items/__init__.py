@@ -1,0 +1,1 @@
+"""Our own questions, one JSONL file per language (engine.quality.questions)."""
