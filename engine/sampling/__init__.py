@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.sampling.exploration import Exploration, Node
     from engine.sampling.microscope import Lens, Microscope, lens_of
     from engine.sampling.mirostat import next_mu
-    from engine.sampling.moments import Comparison, Moment, Recipe, Sample, compare, grid, judged, moment
+    from engine.sampling.moments import Comparison, Moment, Recipe, Sample, compare, grid, grown, judged, moment
     from engine.sampling.moments import run as run_steps
     from engine.sampling.penalties import DRY_BREAKERS, dry_breakers, offset
     from engine.sampling.samplers import entropy, softmax
@@ -48,6 +48,7 @@ __all__ = [
     "dry_breakers",
     "entropy",
     "grid",
+    "grown",
     "judged",
     "lens_of",
     "moment",
@@ -68,7 +69,7 @@ _NAMES = {
     "exploration": "Exploration Node",
     "microscope": "Lens Microscope lens_of",
     "mirostat": "next_mu",
-    "moments": "Comparison Moment Recipe Sample compare grid judged moment run_steps:run",
+    "moments": "Comparison Moment Recipe Sample compare grid grown judged moment run_steps:run",
     "penalties": "DRY_BREAKERS dry_breakers offset",
     "samplers": "entropy softmax",
     "top_n": "Candidate TopN remote served",

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from engine.errors import BadInput, NotFound
+from engine.token_view import Alternative, Scored
 
 FORMAT = "atelier-sampling/1"
 MAX_NODES = 20_000
@@ -23,7 +24,8 @@ class Node:
     """One token: `text` as it is shown, `probability` of the last stage and `raw` of the model itself, both in [0, 1].
 
     `settings` are those of the Recipe that it was looked at with, `by` who chose it; `mu` is mirostat's once it is
-    written, in bits. Its id is its place in `Exploration.nodes`; the parent's is smaller, None at the prompt.
+    written, in bits; `alternatives` are the model's likeliest tokens there, as they are shown, with their raw
+    probability. Its id is its place in `Exploration.nodes`; the parent's is smaller, None at the prompt.
     """
 
     id: int
@@ -35,6 +37,13 @@ class Node:
     settings: Mapping[str, Any] = field(default_factory=dict)
     by: By = "dart"
     mu: float | None = None
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def scored(self) -> Scored:
+        """The token for a strip that colours by the model's own probability."""
+        others = (Alternative(text, share) for text, share in self.alternatives)
+        return Scored(self.text, self.raw, tuple(others), self.token)
 
 
 @dataclass(frozen=True)
@@ -82,14 +91,14 @@ class Exploration:
 
     def add(
         self, token: int, text: str, probability: float, raw: float, settings: Mapping[str, Any] | None = None,
-        by: By = "dart", mu: float | None = None,
+        by: By = "dart", mu: float | None = None, alternatives: tuple[tuple[str, float], ...] = (),
     ) -> Exploration:  # fmt: skip
         """One token further: a new branch, or the one that is there with the latest numbers. Raises BadInput."""
         known = next((node for node in self.children(self.at) if node.token == token), None)
         if known is None and len(self.nodes) >= MAX_NODES:
             raise BadInput(f"more than {MAX_NODES} tokens explored", reason="too_many")
         number = len(self.nodes) if known is None else known.id
-        node = Node(number, self.at, token, text, probability, raw, dict(settings or {}), by, mu)
+        node = Node(number, self.at, token, text, probability, raw, dict(settings or {}), by, mu, alternatives)
         return replace(self, nodes=(*self.nodes[:number], node, *self.nodes[number + 1 :]), at=number)
 
     def back(self) -> Exploration:
@@ -132,20 +141,25 @@ def _checked(told: Mapping[str, Any]) -> Exploration:
 def _node(number: int, told: Any) -> Node:
     if not isinstance(told, dict):
         raise _not_ours(f"node {number} is none")
-    parent, settings, mu = told.get("parent"), told.get("settings", {}), told.get("mu")
+    parent, mu = told.get("parent"), told.get("mu")
+    settings, others = told.get("settings", {}), told.get("alternatives", [])
     fine = (
         told.get("id") == number
         and (parent is None or (_token(parent) and parent < number))
         and _token(told.get("token"))
         and isinstance(told.get("text"), str)
-        and all(_number(told.get(name)) and 0 <= told[name] <= 1 for name in ("probability", "raw"))
-        and isinstance(settings, dict)
+        and _share(told.get("probability"))
+        and _share(told.get("raw"))
         and told.get("by") in get_args(By)
         and (mu is None or _number(mu))
+        and isinstance(settings, dict)
+        and isinstance(others, list)
+        and all(_alternative(one) for one in others)
     )
     if not fine:
         raise _not_ours(f"node {number} is damaged")
-    return Node(number, parent, told["token"], told["text"], told["probability"], told["raw"], settings, told["by"], mu)
+    numbers, pairs = (told["probability"], told["raw"]), tuple((text, share) for text, share in others)
+    return Node(number, parent, told["token"], told["text"], *numbers, settings, told["by"], mu, pairs)
 
 
 def _token(value: Any) -> bool:
@@ -154,6 +168,14 @@ def _token(value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _share(value: Any) -> bool:
+    return _number(value) and 0 <= value <= 1
+
+
+def _alternative(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and _share(value[1])
 
 
 def _not_ours(why: str) -> BadInput:

@@ -18,11 +18,15 @@ from engine.output import KINDS, Output
 from engine.params import Params
 from engine.sampling.chain import Stage, chain_of, run_chain
 from engine.sampling.draw import Dart, dart, u_of, xtc_draw
+from engine.sampling.exploration import Exploration
 from engine.sampling.mirostat import next_mu
 from engine.sampling.penalties import Breakers
 
 if TYPE_CHECKING:
     from engine.sampling.microscope import Lens
+    from engine.sampling.words import Vocabulary
+
+ALTERNATIVES = 8  # the likeliest tokens that an explored one remembers
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,26 @@ def _judged(
     stages = run_chain(logits, chain, history, xtc_draw(recipe.seed, step))
     hit = dart(stages[-1], u_of(recipe.seed, step)) if stages[-1].survivors else None
     return Moment(step, stages, hit, mu)
+
+
+def grown(
+    exploration: Exploration, now: Moment, vocabulary: Vocabulary, recipe: Recipe, token: int | None = None
+) -> Exploration:
+    """The exploration one token further: the one that the dart hit, or `token`, which somebody chose by hand.
+
+    Raises BadInput where nothing is left to choose from.
+    """
+    hit = None if now.dart is None else now.dart.token
+    chosen = hit if token is None else token
+    if chosen is None:
+        raise BadInput("these settings leave no token", reason="nothing_left")
+    raw = now.stages[0].probabilities
+    best = np.argpartition(-raw, min(ALTERNATIVES, len(raw) - 1))[:ALTERNATIVES]
+    others = tuple((vocabulary.shown(int(one)), float(raw[one])) for one in best[np.argsort(-raw[best])])
+    return exploration.add(
+        chosen, vocabulary.shown(chosen), now.probability(chosen), now.raw(chosen), recipe.to_dict(),
+        "dart" if token is None else "hand", now.mu_after(chosen), others,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

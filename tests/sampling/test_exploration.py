@@ -15,7 +15,7 @@ def grown() -> Exploration:
     """Two branches after the first token: 7, then 8 or 9."""
     begun = Exploration("Hi", (1, 2), "model", "runtime").add(7, " a", 0.5, 0.25)
     other = begun.add(8, " b", 0.5, 0.5).back()
-    return other.add(9, " c", 0.0, 0.01, {"params": {"temperature": 1.5}}, by="hand", mu=9.5)
+    return other.add(9, " c", 0.0, 0.01, {"params": {"temperature": 1.5}}, "hand", 9.5, ((" b", 0.5),))
 
 
 def test_steps_back_and_branches() -> None:
@@ -30,6 +30,11 @@ def test_steps_back_and_branches() -> None:
 def test_the_same_token_again_is_the_same_branch_with_the_latest_numbers() -> None:
     found = grown().choose(0).add(8, " b", 0.9, 0.5)
     assert (len(found.nodes), found.at, found.nodes[1].probability) == (3, 1, 0.9)
+
+
+def test_a_node_as_a_scored_token() -> None:
+    found = grown().nodes[2].scored
+    assert (found.text, found.probability, found.id) == (" c", 0.01, 9) and found.alternatives[0].probability == 0.5
 
 
 def test_a_node_that_is_not_there() -> None:
@@ -60,7 +65,16 @@ def test_what_is_not_ours(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"parent": 1}, {"parent": "0"}, {"raw": 2}, {"probability": float("nan")}, {"by": "god"}, {"settings": []}],
+    [
+        {"parent": 1},
+        {"parent": "0"},
+        {"raw": 2},
+        {"probability": float("nan")},
+        {"by": "god"},
+        {"settings": []},
+        {"alternatives": [["a"]]},
+        {"alternatives": [["a", 7]]},
+    ],
 )
 def test_a_damaged_node(change: dict[str, Any]) -> None:
     told = json.loads(grown().to_json())

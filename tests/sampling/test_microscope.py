@@ -14,8 +14,9 @@ import pytest
 from engine.errors import BadFile, BadGrammar, BadInput, EngineError, ModelFileCorrupt, PromptTooLong, RuntimeDied
 from engine.output import Output
 from engine.params import Params
+from engine.sampling.exploration import Exploration
 from engine.sampling.microscope import Lens, Microscope
-from engine.sampling.moments import Recipe, compare, grid, moment, run
+from engine.sampling.moments import Recipe, compare, grid, grown, moment, run
 from engine.settings import Settings
 from tests.patience import SOON_S
 from tests.standins.llama_server import bundled_gguf
@@ -177,9 +178,16 @@ def test_a_run_repeats_with_its_seed_and_ends_with_the_window(lens: Lens) -> Non
 
 def test_two_recipes_and_a_grid_share_one_reading(lens: Lens) -> None:
     ids = lens.tokens("My favourite colour is")
-    cold, hot = (moment(lens, "ann", ids, (), Recipe(Params(seed=1, temperature=t))) for t in (0.2, 1.5))
+    recipes = [Recipe(Params(seed=1, temperature=t)) for t in (0.2, 1.5)]
+    cold, hot = (moment(lens, "ann", ids, (), recipe) for recipe in recipes)
     found = compare(cold.stages[-1], hot.stages[-1])
     assert 0 < found.distance <= 1 and found.only_one == found.only_other == 0  # temperature comes last: it cuts nobody
+    begun = Exploration("", ids)
+    words, other = lens.vocabulary, int(cold.stages[0].probabilities.argmin())
+    by_dart, by_hand = grown(begun, cold, words, recipes[0]), grown(begun, cold, words, recipes[0], other)
+    assert cold.dart and by_dart.written == (cold.dart.token,) and by_hand.nodes[0].probability == 0
+    assert by_dart.nodes[0].alternatives[0][1] == cold.stages[0].p_max
+    assert Recipe.from_dict(by_dart.nodes[0].settings) == recipes[0]
     cells = list(grid(lens, "ann", ids, Recipe(Params(seed=5)), (0.0, 1.0), (0.5, 1.0), 2, 1))
     assert [(cell.temperature, cell.top_p, cell.seed) for cell in cells[:3]] == [(0, 0.5, 5), (0, 0.5, 6), (0, 1, 5)]
     assert len({cell.ids for cell in cells if cell.temperature == 0}) == 1 and len(cells) == 8
