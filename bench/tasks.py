@@ -106,3 +106,23 @@ def _watched() -> Iterator[_Memory]:
         ended.set()
         thread.join()
         memory.after = process.memory_info().rss
+
+
+def decode(
+    path: str, window: int, threads: int, prompt: list[int], tokens: list[int]
+) -> Generator[Progress, None, list[float]]:
+    """Seconds of each plain decode of one more token after the prompt, with nothing taken out of the context."""
+    from engine.sampling.reader import Reader
+
+    reader = Reader(Path(path), window, threads, 0)
+    reader.read("bench", prompt)
+    lib: Any = reader._lib
+    found = []
+    for token in tokens:
+        batch = lib.llama_batch_get_one((lib.llama_token * 1)(token), 1)
+        started = time.perf_counter()
+        lib.llama_decode(reader._context, batch)
+        lib.llama_synchronize(reader._context)
+        found.append(time.perf_counter() - started)
+    yield Progress(len(tokens), len(tokens))
+    return found
