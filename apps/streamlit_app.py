@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 ICON = ROOT / "apps" / "ui" / "icon.svg"  # a file of ours: a named icon would be fetched from a font server
 # Room for a projector; wide tables scroll inside themselves on a phone; small text in the contrast of WCAG AA;
 # buttons in a container whose key ends in "icons" have their names read aloud only,
+# what Streamlit says in English only, in a field or a drop zone, is left out or said in our words;
 # on a phone those of the input's neighbours too, which would take half of it.
 STYLE = """<style>
 .stMainBlockContainer{padding-top:2.5rem;padding-bottom:1rem}
@@ -29,6 +30,9 @@ STYLE = """<style>
 [class*="st-key-chat"][class*="-take-"] button{min-height:1.5rem;padding:0;opacity:.8}
 [class*="st-key-chat"][class*="-take-"] p{font-size:.8rem}
 [data-testid=stCaptionContainer]{color:var(--st-text-color);opacity:.8}
+[data-testid=InputInstructions],[data-testid=stFileUploaderDropzoneInstructions]{display:none}
+[data-testid=stFileUploaderDropzone] button p{font-size:0}
+[data-testid=stFileUploaderDropzone] button p::after{font-size:1rem;content:"UPLOAD"}
 @media(max-width:640px){
 [data-testid=stBottomBlockContainer] [data-testid=stVerticalBlock]{gap:.35rem}
 .st-key-chat-gauge,.st-key-chat-right-gauge,.st-key-chat-bar{flex-wrap:nowrap!important}
@@ -45,7 +49,7 @@ def main() -> None:
     ui = kit.Ui("app", kit.language())
     layout: Literal["wide", "centered"] = "wide" if st.session_state.get("chat.two") else "centered"
     st.set_page_config(ui.t("app.name"), str(ICON), layout, initial_sidebar_state="auto")
-    st.html(STYLE)
+    st.html(STYLE.replace("UPLOAD", ui.t("sidebar.upload")))
     try:
         role = ui.person.role
     except AccessDenied as error:

@@ -10,13 +10,18 @@ from typing import Any
 
 import gradio as gr
 
+from apps import gradio_kit as kit
 from apps.gradio_chat import head, prompts, rows, window
 from apps.gradio_chat.face import Face, Update, Values
 from apps.gradio_chat.opened import Open, Waiting
 from apps.gradio_chat.parts import ROLES, Where
+from apps.ui.documents import index_progress
 from engine.chat import Choice
+from engine.comptine.strictly import followed
 from engine.conversation import Attachment
 from engine.errors import EngineError, PromptTooLong
+from engine.rag.chatting import taken_in
+from engine.rag.sources import read_before
 from engine.types import Role
 
 
@@ -128,6 +133,26 @@ class Asking(Face):
             one.paces[writing.node_id] = tuple(writing.pace)
             refusal = None
         yield self._page(values, one, request, error=refusal) | self._rest(self._busy(values, one, request))
+
+    def _taken_in(self, values: Values, one: Open, text: str, request: gr.Request) -> Iterator[Update]:
+        """Bring the files that are too big into a collection, and send the message once they are read."""
+        engine, owner = self.ui.engine, self.ui.person(request).id
+        settings = one.chat.conversation.settings
+        brought = [read_before(file.name, file.text) for file in one.pending if file.kind == "text"]
+        try:
+            made, job = taken_in(engine, owner, settings, self.ui.t("chat_compose.collection"), brought)
+            for now in followed(engine, job):
+                told = index_progress(now, engine.collections.files(owner, made.id), self.ui.words)
+                yield {self.parts.alert: kit.progress_html(told)}
+            ids = settings.collections
+            one.chat.settings(collections=ids if made.id in ids else (*ids, made.id))
+        except EngineError as error:
+            yield self._refused(values, one, request, error, text)
+            return
+        one.pending = ()
+        yield self._page(values, one, request) | {self.composer.files: "", self.composer.box: ""}
+        if text.strip():
+            yield from self._send(values, text, request)
 
     def _refused(self, values: Values, one: Open, request: gr.Request, error: EngineError, text: str) -> Update:
         """Nothing was sent: what was typed goes back into the box, and files that are too big leave a choice."""

@@ -19,6 +19,7 @@ from apps.gradio_chat.parts import Composer, PaneParts, Where
 from apps.gradio_components import scored_value
 from apps.gradio_kit import Sidebar, Ui
 from apps.ui import present
+from apps.ui.documents import named
 from apps.ui.judging import Judging
 from apps.ui.window import Fate, fates, struck
 from engine.chat import Choice
@@ -90,9 +91,19 @@ class Face:
     def _too_big(self, error: PromptTooLong) -> str:
         t = self.ui.t
         said = t("chat_compose.too_big", needed=error.prompt_tokens, room=error.window)
-        ways = "".join(acts.button(act, t(f"chat_compose.too_big_{act}")) for act in ("truncate", "cancel"))
-        rag = t("chat_compose.too_big_rag")
-        return f'<div role="alert" class="atelier-alert"><strong>{said}</strong> {ways} {rag}</div>'
+        ways = "".join(
+            acts.button(act, t(f"chat_compose.too_big_{act}")) for act in ("truncate", "documents", "cancel")
+        )
+        return f'<div role="alert" class="atelier-alert"><strong>{said}</strong> {ways}</div>'
+
+    def _grounded(self, one: Open, person: Person) -> str:
+        """What the conversation is answered from, and the way back."""
+        ids = one.chat.conversation.settings.collections
+        if not ids:
+            return ""
+        names = named(self.ui.engine.collections, person.id, ids, self.ui.words)
+        way = acts.button("ungrounded", "✕", self.ui.t("chat_compose.ungrounded"))
+        return f'<p class="atelier-note">📚 {html.escape(self.ui.t("chat_compose.grounded", names=names))} {way}</p>'
 
     def _would_drop(self, one: Open) -> str:
         """What would be left out for the message that waits, and whether to send it all the same."""
@@ -161,7 +172,8 @@ class Face:
         return self._hand(Where(tree.id, hand, shown=shown), one) | self._beside(values, one, person) | {
             parts.history: messages,
             parts.earlier: gr.Button(ui.words.n("chat_list.earlier", max(before, 0)), visible=before > 0),
-            parts.alert: kit.error_html(error, ui) if error else self._would_drop(one),
+            parts.alert: (kit.error_html(error, ui) if error else self._would_drop(one))
+            + self._grounded(one, person),
             parts.gauge: bar + self._here(one),
             parts.head: gr.Accordion(label=head.line(ui, tree.settings)),
             parts.policy: gr.Accordion(label=head.policy_line(ui, tree.settings)),

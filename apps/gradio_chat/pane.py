@@ -102,6 +102,11 @@ class Pane(Asking):
         elif act == "cancel":
             one.pending = ()
             yield {self.parts.alert: "", self.composer.files: ""}
+        elif act == "documents" and one.pending:
+            yield from self._taken_in(values, one, values[self.composer.box], request)
+        elif act == "ungrounded":
+            one.chat.settings(collections=())
+            yield self._page(values, one, request)
         elif act == "anyway" and (waits := one.waits) is not None:
             yield {self.composer.box: ""} if values[self.composer.box] == waits.text else self.unchanged()
             yield from self._send(values, waits.text, request, waits.cut, agreed=True)

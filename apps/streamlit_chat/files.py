@@ -8,6 +8,7 @@ from functools import partial
 
 import streamlit as st
 
+from apps.streamlit_chat.grounded import grounded, take_in, taking_in
 from apps.streamlit_chat.pane import Pane, Pending
 from apps.streamlit_kit import plain
 from apps.ui.window import Fate, struck
@@ -39,7 +40,8 @@ def say(pane: Pane, text: str, role: Role, uploads: Sequence[Upload] = ()) -> No
             try:
                 files = fit(model, pane.conversation, text, files, choice.params)
             except PromptTooLong as error:
-                pane.set("pending", Pending(text, role, files, error.prompt_tokens, error.window))
+                came = tuple((one.name, one.data) for one in uploads)
+                pane.set("pending", Pending(text, role, files, error.prompt_tokens, error.window, uploads=came))
                 return
         if role == "user" and (plan := _dropping(pane, text, choice, files)):
             pane.set("pending", Pending(text, role, files, plan=plan))
@@ -70,9 +72,13 @@ def _dropping(pane: Pane, text: str, choice: Choice, files: tuple[Attachment, ..
 
 def pending(pane: Pane) -> None:
     """What a message waits for: to be cut, to be sent with less before it, or not to be sent."""
+    grounded(pane)
     _kept(pane)
     waiting = pane.get("pending")
     if waiting is None:
+        return
+    if waiting.job is not None:
+        taking_in(pane, waiting)
         return
     ui = pane.ui
     if waiting.plan is not None:
@@ -86,8 +92,8 @@ def pending(pane: Pane) -> None:
         st.button(ui.t(label), type="primary", on_click=_send, args=(pane, waiting), key=pane.key("cut"))
         st.button(ui.t("chat_compose.too_big_cancel"), on_click=_dropped, args=(pane, waiting), key=pane.key("uncut"))
         if waiting.plan is None:
-            st.button(ui.t("chat_compose.too_big_documents"), disabled=True, help=ui.t("chat_compose.too_big_rag"),
-                      key=pane.key("documents"))  # fmt: skip
+            st.button(ui.t("chat_compose.too_big_documents"), help=ui.t("chat_compose.too_big_rag"), on_click=take_in,
+                      args=(pane, waiting), key=pane.key("documents"))  # fmt: skip
 
 
 def _would_drop(pane: Pane, waiting: Pending, plan: Plan) -> None:

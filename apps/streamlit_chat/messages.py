@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from apps.streamlit_chat.actions import taking, toolbar
 from apps.streamlit_chat.footer import footer, line, notes
+from apps.streamlit_chat.grounded import passages
 from apps.streamlit_chat.pane import SHOWN, Pane
 from apps.streamlit_kit import plain
 from apps.ui import present
@@ -74,6 +75,7 @@ def _message(pane: Pane, node: Node, fate: Fate | None, in_hand: bool) -> None:
         if file.kind == "image" and (picture := pixels(file.data_url)):
             st.image(picture, width=PICTURE)
     _text(pane, node, fate)
+    passages(pane, node)
     notes(pane, node)
     if in_hand:
         toolbar(pane, node)

@@ -31,8 +31,8 @@ SHOWN = 30  # messages; a browser needs seconds for hundreds
 
 @dataclass(frozen=True)
 class Pending:
-    """A message that waits for a choice: its files need more than the room there is, or `plan` would leave out parts of
-    the conversation.
+    """A message that waits: for a choice, where its files need more than the room there is or `plan` would leave out
+    parts of the conversation, or for a `job`.
     """
 
     text: str
@@ -41,6 +41,8 @@ class Pending:
     needed: int | None = None
     room: int | None = None
     plan: Plan | None = None
+    uploads: tuple[tuple[str, bytes], ...] = ()  # names and bytes of those of the files that have just come
+    job: str | None = None  # reads its files into a collection; it is sent at the end
 
 
 @dataclass(frozen=True)

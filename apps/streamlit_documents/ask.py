@@ -59,7 +59,7 @@ def _form(desk: Desk) -> None:
                         help=t("documents_search.settings"), width=150) as box:  # fmt: skip
             if box.open:
                 settings(desk, "ask")
-    _follow(desk)
+        _follow(desk)
 
 
 def _follow(desk: Desk) -> None:
@@ -68,12 +68,11 @@ def _follow(desk: Desk) -> None:
     look = desk.answers.get("with")
     if look is None or look.grounding is None or not look.grounding.asked:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.toggle(t("documents_ask.follow"), key=desk.bound("follow_box", bool(desk.get("follow"))),
-                  help=t("documents_ask.follow_help"), on_change=_followed, args=(desk,))  # fmt: skip
-        if desk.get("follow") and desk.history:
-            label = desk.ui.words.n("documents_ask.forget", len(desk.history) // 2)
-            st.button(label, type="tertiary", on_click=desk.set, args=("history", None), key=desk.key("forget"))
+    st.toggle(t("documents_ask.follow"), key=desk.bound("follow_box", bool(desk.get("follow"))), width="content",
+              help=t("documents_ask.follow_help"), on_change=_followed, args=(desk,))  # fmt: skip
+    if desk.get("follow") and desk.history:
+        label = desk.ui.words.n("documents_ask.forget", len(desk.history) // 2)
+        st.button(label, type="tertiary", on_click=desk.set, args=("history", None), key=desk.key("forget"))
 
 
 def _followed(desk: Desk) -> None:

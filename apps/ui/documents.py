@@ -17,7 +17,7 @@ from engine.documents import Document
 from engine.errors import error_from
 from engine.jobs import Job
 from engine.rag import sources
-from engine.rag.collections import Collection
+from engine.rag.collections import Collection, Collections
 from engine.rag.grounding import MODES, Grounding, Source
 from engine.rag.retrieval import Found, default
 from engine.rag.rows import CollectionFile
@@ -34,10 +34,11 @@ SIGNS: Mapping[str, str] = {"waiting": "○", "done": "✓", "failed": "✕"}
 USUAL, NONE = "usual", "none"  # a threshold: the measured one of the embedder, or none at all
 
 # `threshold` is USUAL, NONE or a cosine; `diversity` 0 keeps the order, 1 is MMR without relevance
+_USUAL = Retrieval()  # the measured default
 START: Values = MappingProxyType({
-    "collection": None, "tab": "ask", "mode": "documents_only", "compared": "with", "arm": "hybrid", "k": 5,
-    "candidates": 50, "fusion": "weighted", "weight": 0.5, "threshold": USUAL, "diversity": 0.0, "neighbours": 0,
-    "reranker": None, "files": (),
+    "collection": None, "tab": "ask", "mode": "documents_only", "compared": "with", "arm": _USUAL.arm, "k": _USUAL.k,
+    "candidates": _USUAL.candidates, "fusion": _USUAL.fusion, "weight": _USUAL.weight, "threshold": USUAL,
+    "diversity": 0.0, "neighbours": _USUAL.neighbours, "reranker": _USUAL.reranker, "files": _USUAL.files,
 })  # fmt: skip
 
 
@@ -121,6 +122,12 @@ def title_of(collection: Collection, owner: str, words: Words) -> str:
     if collection.temporary:
         return words.t("documents_web.passing", name=collection.title)
     return collection.name if collection.owner == owner else words.t("documents.shared_by", name=collection.name)
+
+
+def named(store: Collections, owner: str, ids: Iterable[str], words: Words) -> str:
+    """The names of these collections, for one line; of one that is gone or closed, a word for that."""
+    known = {one.id: title_of(one, owner, words) for one in (*store.list(owner), *store.passing(owner))}
+    return ", ".join(known.get(key, words.t("chat_compose.collection_gone")) for key in ids)
 
 
 def web_told(web: Web, words: Words) -> tuple[str, ...]:

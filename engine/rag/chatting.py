@@ -4,7 +4,7 @@ no interface.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from engine.catalog import ModelCard
     from engine.conversation import ChatSettings, Conversation
     from engine.engine import Engine, Model
+    from engine.jobs import Job
+    from engine.rag.collections import Collection
     from engine.rag.retrieval import Asking
+    from engine.rag.sources import Source
 
 
 def prepared(
@@ -40,6 +43,21 @@ def prepared(
     )  # fmt: skip
     messages = conversation.messages(leaf)
     return prepare(engine, owner, model, messages, wanted, question=path[-1].content or None, watch=Watching(stopped))
+
+
+def taken_in(
+    engine: Engine, owner: str, settings: ChatSettings, name: str, files: Sequence[Source]
+) -> tuple[Collection, Job]:  # fmt: skip
+    """The collection that these files of a message go into, and the job that reads them: the last one of the owner's
+    that the conversation is grounded in, else the one of that name, made where there is none. Raises BadInput.
+    """
+    from engine.rag.indexing import start
+
+    store = engine.collections
+    mine = {one.id: one for one in (*store.list(owner), *store.passing(owner)) if one.owner == owner}
+    known = next((mine[key] for key in reversed(settings.collections) if key in mine), None)
+    known = known or next((one for one in mine.values() if one.name == name), None) or store.create(owner, name)
+    return known, start(engine, owner, known.id, files)
 
 
 def again(record: Mapping[str, Any] | None) -> Prepared | None:

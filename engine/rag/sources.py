@@ -82,6 +82,11 @@ def pasted(name: str, text: str) -> Source:
     return Source("text", name, text.encode("utf-8", "replace"))
 
 
+def read_before(name: str, text: str) -> Source:
+    """The text of a file that was read already, under a name that says that it is a text."""
+    return pasted(name if extension(name) in ("txt", "md") else f"{name}.txt", text)
+
+
 def path(where: str) -> Source:
     """A file, a zip file or a folder on this machine; for the teacher."""
     return Source("path", str(Path(where).expanduser().absolute()))

