@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engine.rag.preparing import Prepared
     from engine.window import Plan
 
+QUESTION = "?"  # in place of the next one, where passages are foreseen
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -209,14 +211,27 @@ class Chat:
     # What is shown
 
     def preview(self, text: str, choice: Choice, attachments: Sequence[Attachment] = ()) -> Plan:
-        """What would be sent, exactly counted. Raises NotSupported where that cannot be, PromptTooLong when refused."""
+        """What would be sent, exactly counted; for passages that the question will find there are stand-ins, and the
+        plan says so (`foreseen`). Raises NotSupported where that cannot be, PromptTooLong when refused.
+        """
         model = self._model(choice)
         if "exact_count" not in model.capabilities:
             raise NotSupported(capability="exact_count", backend=model.backend.name)
         tree = self.conversation
         if text or attachments:
             tree = tree.add(Node(new_id(), tree.leaf, "user", text, time.time(), attachments=tuple(attachments)))
+        if tree.settings.collections:
+            return self._foreseen(model, tree, choice)
         return planned(model, tree, asked(model, tree, tree.leaf).for_a_count(), choice.params)
+
+    def _foreseen(self, model: Model, tree: Conversation, choice: Choice) -> Plan:
+        from engine.rag.foresight import foreseen
+
+        if not tree.path() or tree.path()[-1].role != "user":  # passages stand before a question
+            tree = tree.add(Node(new_id(), tree.leaf, "user", QUESTION, time.time()))
+        passages = foreseen(self._engine, self.owner, model, tree, choice.params, choice.language)
+        what = asked(model, tree, tree.leaf, passages=passages).for_a_count()
+        return replace(planned(model, tree, what, choice.params), foreseen=passages is not None)
 
     def request_of(self, node_id: str) -> tuple[str, Request]:
         """The model and the request of this answer, as its trace kept it; put together again where there is none.

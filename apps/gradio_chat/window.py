@@ -49,7 +49,7 @@ def gauge(ui: Ui, chat: Chat, choice: Choice, plan: Seen) -> str:
     """The bar above the input, and one sentence where not everything would be sent."""
     words = ui.words
     if isinstance(plan, Plan) and plan.segments:
-        text = window_html(coarse(plan.segments, words), fine(plan.segments, words))
+        text = window_html(coarse(plan.segments, words), fine(plan.segments, words, foreseen=plan.foreseen))
         dropped = len(plan.dropped)
         return text + (_said("✂", words.n("chat_window.will_drop", dropped)) if dropped else "")
     if isinstance(plan, PromptTooLong):

@@ -19,8 +19,8 @@ def gauge(pane: Pane) -> None:
     ui, plan = pane.ui, pane.plan()
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=pane.key("gauge")):
         if bar := _coarse(pane, plan):
-            shares = plan.segments if isinstance(plan, Plan) else None
-            st.html(window_html(bar, fine(shares, ui.words) if shares else None))
+            known = isinstance(plan, Plan) and plan.segments
+            st.html(window_html(bar, fine(known, ui.words, foreseen=plan.foreseen) if known else None))
         policy(pane)
         _steps(pane)
     if isinstance(plan, PromptTooLong):

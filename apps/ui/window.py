@@ -61,20 +61,24 @@ def coarse(shares: Segments, words: Words) -> Gauge:
     )
 
 
-def fine(shares: Segments, words: Words) -> Gauge:
-    """The window in its six parts; those that are empty are left out."""
+def fine(shares: Segments, words: Words, *, foreseen: bool = False) -> Gauge:
+    """The window in its six parts; those that are empty are left out. `foreseen` passages are not those that are sent,
+    and named so.
+    """
     tokens = asdict(shares)
     window = sum(tokens.values())
     used = shares.prompt_tokens
     parts = tuple(
-        Segment(key, words.t(_name(key), tokens=count), count, count / max(window, 1), COLOURS[key])
+        Segment(key, words.t(_name(key, foreseen), tokens=count), count, count / max(window, 1), COLOURS[key])
         for key, count in tokens.items()
         if count or key == "free"
     )
     return Gauge(parts, words.t("chat_window.detail", used=used, window=window, **tokens), window, used)
 
 
-def _name(key: str) -> str:
+def _name(key: str, foreseen: bool) -> str:
+    if key == "retrieved" and foreseen:
+        return "chat_window.foreseen"
     return f"gauge.{key}" if key in ("reserved", "free") else f"chat_window.{key}"
 
 

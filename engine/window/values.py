@@ -42,7 +42,8 @@ class Plan:
     that are kept of a message whose middle is not.
 
     `needed` and `prompt_tokens` are exact counts, of everything and of what is sent; None where only the server counts.
-    `estimate` is then the guess that the policy went by, and nothing else may be made of it.
+    `estimate` is then the guess that the policy went by, and nothing else may be made of it. `foreseen`: the passages
+    are not those that will be sent, but others of their number and length.
     """
 
     policy: Policy
@@ -55,6 +56,7 @@ class Plan:
     cut: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     summary: str | None = None
     estimate: int | None = None
+    foreseen: bool = False
 
     @property
     def whole(self) -> bool:

@@ -18,8 +18,10 @@ from engine.rag import retrieval as searching
 from engine.rag.grounding import Grounding
 from engine.rag.retrieval import Found
 from engine.rag.rewriting import Rewritten
-from engine.rag.values import Chunk, Passage, Retrieval
+from engine.rag.sources import pasted
+from engine.rag.values import Chunk, Passage, Retrieval, Splitting
 from engine.transfer import export_conversation, import_any
+from tests.standins.rag import EMBEDDER, fill
 
 ECHO = Choice("echo", language="fr")
 QUESTION = "Où est la tour ?"
@@ -211,3 +213,29 @@ def test_a_delayed_answer_shows_its_passages_while_it_is_written(desk: Engine, s
     assert writing.grounding and writing.grounding["sources"][0]["name"] == "tour.pdf"
     writing.stop()
     writing.ended()
+
+
+def test_a_preview_foresees_passages_of_the_collections_own_length(desk: Engine) -> None:
+    words = " ".join(f"mot{number}" for number in range(2000))
+    made = desk.collections.create("local", "cours", EMBEDDER, Splitting(size=200, overlap=0))
+    fill(desk.collections, made, pasted("a.txt", words))  # ten chunks
+    bare, long = (Chat(desk, "local").preview(text, ECHO) for text in (QUESTION, words))
+    assert bare.prompt_tokens and long.prompt_tokens
+    whole = long.prompt_tokens - bare.prompt_tokens
+    for mode, share in (("documents_and_model", (0.4, 0.7)), ("whole_document", (0.9, 1.3))):
+        settings = ChatSettings(collections=(made.id,), grounding=mode)
+        chat = Chat(desk, "local", settings=settings)
+        for typed in (QUESTION, ""):
+            plan = chat.preview(typed, ECHO)
+            assert plan.foreseen and plan.segments and not bare.foreseen
+            low, high = (part * whole for part in share)
+            assert low < plan.segments.retrieved < high
+    assert not chat.conversation.path()
+
+
+def test_nothing_is_foreseen_where_nothing_can_be(desk: Engine) -> None:
+    empty = desk.collections.create("local", "vide", EMBEDDER)
+    for collections, mode in (((empty.id,), "documents_only"), (("gone",), "documents_only"), ((empty.id,), "summary")):
+        chat = Chat(desk, "local", settings=ChatSettings(collections=collections, grounding=mode))
+        plan = chat.preview(QUESTION, ECHO)
+        assert not plan.foreseen and plan.segments and plan.segments.retrieved == 0
