@@ -39,12 +39,17 @@ class Results:
         self._owner = owner
         self._clock = clock
 
-    def keep(self, kind: Kind, title: str, result: Mapping[str, Any]) -> Kept:
-        """The result, kept with its card in it. Raises BadInput above 256 KiB of JSON."""
-        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    def keep(self, kind: Kind, title: str, result: Mapping[str, Any], *, at: float | None = None) -> Kept:
+        """The result, kept with its card in it; once, where time (`at`, else now) and title are the same.
+
+        Raises BadInput above 256 KiB of JSON.
+        """
+        when = datetime.fromtimestamp(self._clock() if at is None else at, UTC)
+        now = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
         made = _kept(kind, f"{now} {' '.join(title.split())}"[:NAME_MAX])
         for old in self.list(kind)[NAMES_MAX - 1 :]:
-            self.drop(kind, old.name)
+            if old.name != made.name:
+                self.drop(kind, old.name)
         self._library.put(self._owner, _key(kind), made.name, dict(result))
         return made
 
