@@ -57,7 +57,7 @@ class Microscope:
     def open(self, path: Path, window: int) -> Lens:
         """The lens on this file, the same object each time; loads nothing yet. `window` in tokens.
 
-        Where there are more than two, the one opened longest ago gives its worker back until it is used again.
+        Where there are more than two, those opened longest ago give their idle workers back until they are used again.
         """
         key = path, window
         with self._lock:
@@ -160,17 +160,23 @@ class Lens:
         if self.pid is not None:
             self._ask({"do": "forget", "visitor": visitor})
 
-    def rest(self) -> None:
-        """End the worker; the next question starts another."""
-        with self._lock:
+    def rest(self) -> bool:
+        """End the worker unless it is at work; the next question starts another. Whether it rests."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
             self._end()
+        finally:
+            self._lock.release()
+        return True
 
     def close(self) -> None:
         """End the worker for good, also one that is at work."""
         self._closed = True
         if (worker := self._worker) is not None:
             worker.kill()
-        self.rest()
+        with self._lock:
+            self._end()
 
     def _ask(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
         with self._lock:

@@ -16,6 +16,7 @@ from engine.sampling.words import Vocabulary
 
 MODULE = "engine.sampling.microscope_child"
 LAST_WORDS = 20  # lines of standard error that are kept
+END_S = 10.0  # from the end of its answers to the end of the process, on a full machine
 
 
 class Worker:
@@ -102,7 +103,7 @@ class Worker:
 
     def _death(self) -> RuntimeDied:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
+            self._process.wait(END_S)
         self._listener.join(1)
         code, words = self._process.poll(), [line for line in self._words if line.strip()]
         text = f"the microscope's worker of {self._name} died, exit code {code}"
