@@ -11,6 +11,7 @@ NAMES = {
     "comptine": "a sweep of the rhyme against the same sweep with one slot and nothing kept between cells",
     "heavy": "chat speed while a heavy job runs beside it",
     "pages": "a conversation of 500 messages: run at the server, drawn in Chromium, memory of an open one",
+    "perplexity": "perplexity and divergence against llama-perplexity, of which you give the path: figures and time",
     "rag": "indexing beside the bare embedder; queries among 1,000 to 100,000 chunks, exact and with the ANN index",
     "server": "16 users against llama_cpp.server on the same file",
     "start": "warm start, first page, /gradio, first token; CLI verbs",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from engine.cli.keeping import keep, list_kept
 from engine.cli.measuring import files_of, measured
 from engine.cli.output import Output
 from engine.cli.perplexity import text_arguments, text_at
+from engine.errors import BadInput
 
 HELP = "how far a model, such as a quantization, is from its base on a text, as llama-perplexity --kl-divergence tells"
 
@@ -16,14 +19,18 @@ HELP = "how far a model, such as a quantization, is from its base on a text, as 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Text, windows, two models."""
     text_arguments(parser)
-    parser.add_argument("--base", required=True, metavar="M", help="a GGUF file or the id of a model: the reference")
-    parser.add_argument("-m", "--model", required=True, metavar="M", help="the one that is compared with it")
+    parser.add_argument("--base", metavar="M", help="a GGUF file or the id of a model: the reference")
+    parser.add_argument("-m", "--model", metavar="M", help="the one that is compared with it")
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0."""
     from engine.quality.divergence import TASK
 
+    if arguments.kept:
+        return list_kept("divergence", out)
+    if arguments.base is None or arguments.model is None:
+        raise BadInput("divergence takes both --base and --model")
     text = text_at(arguments.file)
     (base, other), threads = files_of(arguments.base, arguments.model)
     args = {"base": base, "other": other, "text": text, "window": arguments.context, "threads": threads}
@@ -32,6 +39,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         out.json(found)
     else:
         out.text("".join(f"{line}\n" for line in lines(found)))
+    title = f"{found['base_card']['file']} → {found['card']['file']} {Path(arguments.file).name}"
+    keep("divergence", title, found)
     return 0
 
 

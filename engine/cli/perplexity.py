@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from engine.cli.asking import file_text, text_of
+from engine.cli.keeping import keep, list_kept
 from engine.cli.measuring import files_of, measured
 from engine.cli.output import Output
+from engine.errors import BadInput
 
 HELP = "how well a local model predicts a text, as llama-perplexity measures it, and in bits per byte"
 
 
 def text_arguments(parser: argparse.ArgumentParser) -> None:
     """The text and its windows."""
-    parser.add_argument("file", metavar="FILE", help="a text in UTF-8; - reads standard input")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a text in UTF-8; - reads standard input")
     parser.add_argument("--context", type=int, default=512, metavar="TOKENS", help="tokens of a window (default 512)")
+    parser.add_argument("--kept", action="store_true", help="list the results that are kept, and measure nothing")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0."""
     from engine.quality.perplexity import TASK
 
+    if arguments.kept:
+        return list_kept("perplexity", out)
     text = text_at(arguments.file)
     (path,), threads = files_of(arguments.model)
     args = {"path": path, "text": text, "window": arguments.context, "stride": arguments.stride, "threads": threads}
@@ -38,11 +44,14 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         out.json(found)
     else:
         out.text("".join(f"{line}\n" for line in lines(found)))
+    keep("perplexity", f"{found['card']['file']} {Path(arguments.file).name}", found)
     return 0
 
 
-def text_at(name: str) -> str:
+def text_at(name: str | None) -> str:
     """What the file holds but one last line end, which llama-perplexity leaves out too. Raises BadFile, BadInput."""
+    if name is None:
+        raise BadInput("which FILE? - reads standard input")
     return (text_of(name) if name == "-" else file_text(name)).removesuffix("\n")
 
 

@@ -85,6 +85,8 @@ def test_perplexity_of_windows(read: Surprises, tmp_path: Path, capsys: pytest.C
     first = [token.nats or 0 for token in read.tokens[17:32]]
     assert found.so_far[0] == pytest.approx(math.exp(sum(first) / 15), rel=0.05)
     assert found.card["settings"] == {"window": 32, "stride": None, "text_sha256": text_sha256(TEXT)}
+    (kept,) = printed(capsys, "perplexity", "--kept")
+    assert kept["title"] == f"{Path(MODEL).name} text.txt"
 
 
 @pytest.mark.model
@@ -137,6 +139,9 @@ def test_the_verbs_refuse_what_is_not_here(tmp_path: Path, capsys: pytest.Captur
         assert capsys.readouterr().err.startswith(code)
     assert main(["divergence", str(tmp_path / "nowhere"), "--base", "echo", "--model", "echo"]) == 2
     assert capsys.readouterr().err.startswith("bad_file")
+    for flags in (["perplexity"], ["divergence", str(file), "--base", "echo"]):
+        assert main(flags) == 2
+        assert capsys.readouterr().err.startswith("bad_input")
 
 
 def test_what_the_verbs_print() -> None:
