@@ -10,6 +10,7 @@ NAMES = {
     "class": "30 people paste one rhyme, 8 paste different ones, while somebody says hi; with and without admission",
     "comptine": "a sweep of the rhyme against the same sweep with one slot and nothing kept between cells",
     "heavy": "chat speed while a heavy job runs beside it",
+    "microscope": "one more token with the full vocabulary at hand against a plain decode of the same model",
     "pages": "a conversation of 500 messages: run at the server, drawn in Chromium, memory of an open one",
     "perplexity": "perplexity and divergence against llama-perplexity, of which you give the path: figures and time",
     "rag": "indexing beside the bare embedder; queries among 1,000 to 100,000 chunks, exact and with the ANN index",
