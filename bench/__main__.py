@@ -14,6 +14,7 @@ NAMES = {
     "pages": "a conversation of 500 messages: run at the server, drawn in Chromium, memory of an open one",
     "perplexity": "perplexity and divergence against llama-perplexity, of which you give the path: figures and time",
     "rag": "indexing beside the bare embedder; queries among 1,000 to 100,000 chunks, exact and with the ANN index",
+    "sampling": "our sampler chain against the runtime's on its own distribution: probabilities, tokens hit, time",
     "server": "16 users against llama_cpp.server on the same file",
     "start": "warm start, first page, /gradio, first token; CLI verbs",
 }

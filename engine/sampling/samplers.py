@@ -2,7 +2,8 @@
 
 Everywhere `logits` is a float64 array of shape (vocabulary,), in nats up to a common constant; -inf means eliminated.
 Every function returns a new array of the same shape, or the same one where it has nothing to do. The formulas are
-llama.cpp's (src/llama-sampler.cpp), computed in float64; equal logits are ranked by their id.
+llama.cpp's (src/llama-sampler.cpp), computed in float64; equal logits are ranked by their id. There, sums are float32:
+over a whole flat vocabulary they are off by up to 1e-4, which at a top-p border is a token or a few.
 """
 
 from __future__ import annotations
