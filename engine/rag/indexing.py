@@ -38,7 +38,8 @@ def start(
     """The job that brings the sources in; without any, it looks again at all that the collection came from.
 
     Its progress is in chunks, its result a Report's dict; files tell their own state through `Collections.files`, and
-    what is uploaded is kept at once, whatever becomes of the job. `key` is for an embedder behind an endpoint.
+    what is uploaded is kept at once, whatever becomes of the job. `key` is for an embedder behind an endpoint; without
+    it, that of the owner's visit (`engine.visit_keys`) is handed to the job, unrecorded.
     Raises NotFound, BadInput collection_full, AccessDenied (paths are the teacher's; a shared collection its owner's).
     """
     collections = engine.collections
@@ -60,6 +61,7 @@ def _submit(
     teaches = engine.collections.teaches(collection.owner)
     args: dict[str, Any] = {"home": str(engine.settings.home), "collection": collection.id, **kept}
     args["role"] = "teacher" if teaches else "student"
+    key = key or engine.visit_keys.of(collection.owner, collection.embedder)
     given = key_for(collection.embedder, key, engine) if teaches else key
     secrets = {"key": given, "storage": engine.collections.storage}
     return engine.jobs.submit(collection.owner, task, args, collection.title, secrets=secrets)

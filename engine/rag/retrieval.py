@@ -75,6 +75,12 @@ class Embedders:
                 self._made.pop(next(iter(self._made)))
             return made
 
+    def of(self, owner: str, name: str, asking: Asking) -> Embedder:
+        """The same with that person's powers, and the key of their visit where none is given."""
+        who = powers(name, asking)
+        key = who.key or self._engine.visit_keys.of(owner, name)
+        return self.get(name, replace(who, key=key, provider=None))
+
     def identity(self, embedder: Embedder) -> Identity:
         """By what it is known; asked of it once, and again when its fingerprint is another. Raises what it raises."""
         with self._lock:
@@ -130,7 +136,7 @@ def _one(
     collection = engine.collections.get(owner, collection_id)
     wanted = retrieval or default(collection.embedder)
     table = engine.collections.table(collection, collection.embedder)
-    embedder = engine.embedders.get(collection.embedder, powers(collection.embedder, asking))
+    embedder = engine.embedders.of(owner, collection.embedder, asking)
     if wanted.arm in ("vector", "hybrid"):
         engine.collections.check_embedder(collection, engine.embedders.identity(embedder))
     reads = None
