@@ -40,8 +40,9 @@ class Desk:
         return self.ui.person(request)
 
     def all(self, person: Person) -> dict[str, Collection]:
-        """What that person may read, by id: their own first."""
-        return {one.id: one for one in self.ui.engine.collections.list(person.id)}
+        """What that person may read, by id: their own first, temporary ones last."""
+        store = self.ui.engine.collections
+        return {one.id: one for one in (*store.list(person.id), *store.passing(person.id))}
 
     def open(self, values: Values, person: Person) -> Collection:
         """The one that the page shows. Raises NotFound: none is chosen, or it is not theirs to read."""

@@ -96,7 +96,8 @@ def _shelf(keeping: Keeping, ask: Ask) -> None:
              (parts.sure.click, keeping.delete), (parts.remove.click, keeping.remove),
              (parts.reindex.click, keeping.reindex), (parts.go_on.click, keeping.reindex),
              (parts.cancel.click, keeping.cancel), (parts.add.click, keeping.add),
-             (parts.sample.click, keeping.sample), (parts.chosen.input, keeping.look))  # fmt: skip
+             (parts.sample.click, keeping.sample), (parts.chosen.input, keeping.look),
+             (parts.search.click, keeping.search), (parts.query.submit, keeping.search))  # fmt: skip
     for event, handler in pairs:
         event(handler, read, parts.written, **INTERNAL)
     parts.delete.click(keeping.ask_twice, {desk.chosen}, parts.sure, **INTERNAL)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from apps import gradio_kit as kit
-from apps.gradio_documents.desk import Desk, Update, Values, table_html
+from apps.gradio_documents.desk import Desk, Update, Values, lines_html, table_html
 from apps.gradio_documents.shelf import LOOK_S, Shelf
 from apps.gradio_documents.uploads import uploaded
 from apps.ui import present
-from apps.ui.documents import COLUMNS, file_rows, index_progress, sample_sources, summary
-from engine.errors import EngineError, error_from
+from apps.ui.documents import COLUMNS, file_rows, index_progress, sample_sources, summary, title_of, web_told
+from engine.errors import EngineError, NotFound, error_from
 from engine.jobs import Job
 from engine.person import Person
 from engine.rag import indexing, sources
@@ -24,7 +24,6 @@ from engine.rag.rows import CollectionFile
 from engine.rag.values import Splitting
 
 SHOWN = 100  # files
-FEW = 6  # files: so many are shown at once, more are folded
 
 
 class Keeping:
@@ -42,7 +41,7 @@ class Keeping:
     def look(self, values: Values, request: gr.Request) -> Update:
         """The open collection as it is now."""
         person = self.desk.person(request)
-        return self.shown(self.desk.found(values, person), person)
+        return self.shown(self.desk.found(values, person), person) | {self.parts.found: ""}
 
     def tick(self, values: Values, request: gr.Request) -> Update:
         """How far its indexing is; everything anew at its end."""
@@ -139,6 +138,25 @@ class Keeping:
             return self.look(values, request)
         return self._fill(brought, values, request, {parts.url: "", parts.pasted: ""})
 
+    def search(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """The web searched, its pages read into a temporary collection, which is then open."""
+        from engine.rag.websearch import gather
+
+        parts, ui = self.parts, self.ui
+        yield {parts.found: kit.progress_html(present.Progress(ui.t("documents_web.searching")))}
+        lines: Update = {parts.found: ""}
+
+        def act(person: Person) -> Collection | None:
+            found = gather(ui.engine, person.id, values[parts.query] or "", enabled=bool(values[parts.allow]),
+                           key=values[parts.key] or None, role=person.role, language=ui.lang)  # fmt: skip
+            if not found.pages:
+                raise NotFound("the web has no page for it", what="page", key="")
+            lines[parts.found] = lines_html(web_told(found, ui.words))
+            return found.collection or self.desk.found(values, person)
+
+        update = self._did(act, values, request)
+        yield update | lines | {parts.web: gr.Accordion(open=not lines[parts.found])}
+
     def sample(self, values: Values, request: gr.Request) -> Update:
         """Our twelve short documents."""
         return self._fill(sample_sources, values, request)
@@ -160,19 +178,20 @@ class Keeping:
         one = one or next(iter(every.values()), None)
         mine = one is not None and one.owner == person.id
         files = desk.files(one, person) if one is not None else ()
-        choices = [(found.name if found.owner == person.id else t("documents.shared_by", name=found.name), key)
-                   for key, found in every.items()]  # fmt: skip
+        choices = [(title_of(found, person.id, self.ui.words), key) for key, found in every.items()]
         failed = any(file.state == "failed" for file in files)
+        stays = mine and one is not None and not one.temporary
         said = summary(one, self.ui.words) if one is not None else t("documents.none")
-        said += f" {t('documents.read_only')}" if one is not None and not mine else ""
+        if one is not None and not stays:
+            said += f" {t('documents_web.passing_help' if mine else 'documents.read_only')}"
         update = {
             parts.chosen: gr.Dropdown(choices, value=one.id if one is not None else None),
             parts.summary: f"<p>{html.escape(said)}</p>",
             parts.manage: gr.Accordion(visible=mine),
-            parts.new_name: one.name if one is not None else "",
-            parts.share: gr.Checkbox(value=one is not None and one.shared, visible=mine and person.role == "teacher"),
-            parts.adding: gr.Group(visible=mine or one is None),
-            parts.files: gr.Accordion(visible=bool(files), open=len(files) <= FEW or failed),
+            parts.new_name: one.title if one is not None else "",
+            parts.share: gr.Checkbox(value=one is not None and one.shared, visible=stays and person.role == "teacher"),
+            parts.adding: gr.Accordion(visible=stays or one is None, open=not files),
+            parts.files: gr.Accordion(visible=bool(files), open=failed),
             parts.file: gr.Dropdown([(file.name, file.id) for file in files], value=files[0].id if files else None),
             parts.remove: gr.Button(visible=mine), parts.sure: gr.Button(visible="hidden"),
         } | self._versions(one if mine else None, person)  # fmt: skip

@@ -42,12 +42,18 @@ class Shelf:
     rollback: gr.Button
     delete: gr.Button
     sure: gr.Button
-    adding: gr.Group
+    adding: gr.Accordion
     drop: gr.File
     url: gr.Textbox
     pasted: gr.Textbox
     add: gr.Button
     sample: gr.Button
+    web: gr.Accordion
+    allow: gr.Checkbox
+    key: gr.Textbox
+    query: gr.Textbox
+    search: gr.Button
+    found: gr.HTML
     alert: gr.HTML
     progress: gr.HTML
     cancel: gr.Button
@@ -69,8 +75,8 @@ class Shelf:
     def written(self) -> list[Any]:
         """What another state of the collection writes."""
         return [self.chosen, self.summary, self.name, self.manage, self.new_name, self.share, self.version,
-                self.rollback, self.sure, self.adding, self.drop, self.url, self.pasted, self.files, self.file,
-                self.remove, self.ready, *self.looked]  # fmt: skip
+                self.rollback, self.sure, self.adding, self.drop, self.url, self.pasted, self.web, self.found,
+                self.files, self.file, self.remove, self.ready, *self.looked]  # fmt: skip
 
 
 def shelf(ui: Ui) -> Shelf:
@@ -84,6 +90,7 @@ def shelf(ui: Ui) -> Shelf:
             _new(ui, made)
             _manage(ui, made)
     _adding(ui, made)
+    _web(ui, made)
     made["alert"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-alert")
     made["progress"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-progress")
     with gr.Row():
@@ -134,7 +141,7 @@ def _manage(ui: Ui, made: dict[str, Any]) -> None:
 def _adding(ui: Ui, made: dict[str, Any]) -> None:
     t = ui.t
     kinds = [f".{one}" for one in (*READABLE, "zip")]
-    with gr.Group() as made["adding"]:
+    with gr.Accordion(t("documents.bring"), elem_id="documents-bring") as made["adding"]:
         made["drop"] = gr.File(file_count="multiple", file_types=kinds, label=f"{t('documents.drop')} – "
                                f"{t('documents.drop_help')}", height=150, elem_id="documents-drop")  # fmt: skip
         with gr.Accordion(t("documents.more"), open=False, elem_id="documents-more"):
@@ -145,6 +152,22 @@ def _adding(ui: Ui, made: dict[str, Any]) -> None:
             with gr.Row():
                 made["add"] = gr.Button(t("documents.add"), size="sm", variant="primary", elem_id="documents-add")
                 made["sample"] = gr.Button(t("documents.sample"), size="sm", elem_id="documents-sample")
+
+
+def _web(ui: Ui, made: dict[str, Any]) -> None:
+    """A search of the web, whose pages become a temporary collection; off until somebody allows it here."""
+    t = ui.t
+    with gr.Accordion(t("documents_web.title"), open=False, elem_id="documents-web") as made["web"]:
+        made["allow"] = gr.Checkbox(label=t("documents_web.allow"), info=t("documents_web.help"),
+                                    elem_id="documents-web-allow")  # fmt: skip
+        made["key"] = gr.Textbox(label=t("documents_web.key"), info=t("documents_web.key_help"), type="password",
+                                 max_lines=1, max_length=200)  # fmt: skip
+        with gr.Row(equal_height=True):
+            made["query"] = gr.Textbox(label=t("documents_web.query"), max_lines=1, max_length=400, scale=4,
+                                       elem_id="documents-web-query")  # fmt: skip
+            made["search"] = gr.Button(t("documents_web.add"), variant="primary", scale=0, min_width=110,
+                                       elem_id="documents-web-search")  # fmt: skip
+    made["found"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-web-found")
 
 
 def _files(ui: Ui, made: dict[str, Any]) -> None:

@@ -151,6 +151,8 @@ class Collections:
     def rename(self, owner: str, collection_id: str, name: str) -> Collection:
         """The collection under another name. Raises NotFound, BadInput."""
         found, new = self.mine(owner, collection_id), _name(name)
+        if found.temporary:
+            raise BadInput("a temporary collection keeps its title", what="name")
         with self._store.write() as connection:
             if new != found.name:
                 _untaken(connection, owner, new)

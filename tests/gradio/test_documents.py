@@ -18,8 +18,11 @@ from apps.gradio_app import build
 from apps.gradio_documents.keeping import Keeping
 from apps.options import Options
 from engine.cli import main
+from engine.errors import Unreachable
 from engine.person import LOCAL
-from engine.rag.sources import pasted
+from engine.rag import embedders, indexing, websearch
+from engine.rag.sources import Source, pasted
+from engine.rag.web import Fetched
 from engine.settings import Settings
 from tests.browser.tabs import PATIENCE_MS
 from tests.documents.files import pdf
@@ -170,6 +173,42 @@ def test_a_collection_is_made_renamed_and_deleted(tmp_path: Path) -> None:
         gone = keeping.delete(values, request)
         assert not gone[parts.chosen].choices and not engine.collections.list(LOCAL.id)
         assert all(set(update) <= set(parts.written) for update in (made, renamed, gone))
+
+
+def test_the_web_becomes_a_temporary_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hits = tuple(websearch.Hit(f"https://{name}.example/", name, "") for name in ("a", "b"))
+    monkeypatch.setattr(websearch, "find", lambda *_, **__: hits)
+    monkeypatch.setattr(websearch, "fetch", _fetched)
+    monkeypatch.setattr(embedders, "default_embedder", lambda: EMBEDDER)
+    monkeypatch.setattr("gradio.Warning", lambda *_: None)  # it speaks to a page
+    monkeypatch.setattr(indexing, "start", _at_once)
+    with closing(EchoEngine(Settings(home=tmp_path, model="echo"))) as engine:
+        blocks = build(engine, "en", Options())
+        bound = (getattr(function.fn, "__self__", None) for function in blocks.fns.values())
+        keeping = next(one for one in bound if isinstance(one, Keeping))
+        parts, request = keeping.parts, SimpleNamespace(headers={}, session_hash="page", query_params={})
+        values = {parts.chosen: None, parts.query: "ours polaire", parts.key: "", parts.allow: False}
+        _, refused = keeping.search(values, request)
+        assert "bad_input" in refused[parts.alert] and not engine.collections.passing(LOCAL.id)
+        waiting, found = keeping.search(values | {parts.allow: True}, request)
+        (passing,) = engine.collections.passing(LOCAL.id)
+        assert "reading" in waiting[parts.found] and found[parts.chosen].value == passing.id
+        assert "1 of 2." in found[parts.found] and "b.example" in found[parts.found]
+        assert found[parts.chosen].choices == [("Web: ours polaire (temporary)", passing.id)]
+        assert not found[parts.adding].visible and not found[parts.share].visible
+        assert all(set(update) <= set(parts.written) for update in (refused, waiting, found))
+        renamed = keeping.rename({parts.chosen: passing.id, parts.new_name: "Bears"}, request)
+        assert parts.alert in renamed and engine.collections.passing(LOCAL.id)[0].title == "ours polaire"
+
+
+def _at_once(engine: EchoEngine, _: str, key: str, sources: list[Source]) -> None:
+    fill(engine.collections, engine.collections.any(key), *sources)
+
+
+def _fetched(url: str, *_: object) -> Fetched:
+    if "b.example" in url:
+        raise Unreachable("no answer", address=url)
+    return Fetched(url, "a.html", b"<p>Un ours polaire nage.</p>", "text/html")
 
 
 @pytest.mark.browser
