@@ -73,6 +73,11 @@ class Microscope:
         for lens in list(self._lenses.values()):
             lens.forget(visitor)
 
+    def clear(self) -> None:
+        """Remove what is kept of everybody; what is being read is cut off."""
+        for lens in list(self._lenses.values()):
+            lens.clear()
+
     def close(self) -> None:
         """End every worker."""
         for lens in list(self._lenses.values()):
@@ -173,10 +178,15 @@ class Lens:
     def close(self) -> None:
         """End the worker for good, also one that is at work."""
         self._closed = True
+        self.clear()
+
+    def clear(self) -> None:
+        """End the worker, also one that is at work, and forget every text."""
         if (worker := self._worker) is not None:
             worker.kill()
         with self._lock:
             self._end()
+            self._recent.clear()
 
     def _ask(self, order: dict[str, Any], limit_s: float | None = None) -> tuple[dict[str, Any], bytes]:
         with self._lock:

@@ -194,7 +194,8 @@ def test_two_recipes_and_a_grid_share_one_reading(lens: Lens) -> None:
 
 
 def test_the_lens_opened_longest_ago_rests(microscope: Microscope, lens: Lens, tmp_path: Path) -> None:
-    lens.look("ann", lens.tokens(FRANCE))
+    ids = lens.tokens(FRANCE)
+    lens.look("ann", ids)
     others = [microscope.open(tmp_path / f"{number}.gguf", 64) for number in range(2)]
     assert lens.pid is None
     (tmp_path / "1.gguf").write_bytes(b"no model")
@@ -202,7 +203,10 @@ def test_the_lens_opened_longest_ago_rests(microscope: Microscope, lens: Lens, t
         with pytest.raises(wanted):
             other.look("ann", (1,))
         assert other.pid is None
-    assert lens.tokens(FRANCE) and lens.pid
+    assert lens.look("ann", ids).read == 0 and lens.tokens(FRANCE) == ids and lens.pid
+    microscope.clear()  # when the class is wiped
+    assert lens.pid is None
+    assert lens.look("ann", ids).read == len(ids)
 
 
 def test_a_closed_one_starts_nothing(tmp_path: Path) -> None:
