@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.engine import Model
     from engine.types import Message
 
+RUNTIME = "xllamacpp"
 REMOTE_N = 20  # OpenAI's limit
 WHOLE = 0.9999  # a list whose probabilities come to this is the whole vocabulary, but for rounding
 # What is told is of the model, before samplers and grammar. This one has the server write a whole letter: of a token
@@ -130,7 +132,7 @@ def remote(
 
 def _first(told: Mapping[str, Any]) -> TopN:
     try:
-        return replace(_place(told["completion_probabilities"][0], "xllamacpp"), wrote=b"")
+        return replace(_place(told["completion_probabilities"][0], f"{RUNTIME} {version(RUNTIME)}"), wrote=b"")
     except (KeyError, IndexError, TypeError) as error:
         raise ServerFailed("the server told no probabilities", status=200) from error
 
