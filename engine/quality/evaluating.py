@@ -33,12 +33,13 @@ ANSWER_TOKENS = 32
 
 def evaluate(
     engine: Engine, source: str, model: Model, *, methods: Sequence[Method] = METHODS, limit: int | None = None,
-    max_tokens: int = ANSWER_TOKENS, owner: str = "local",
+    max_tokens: int = ANSWER_TOKENS, owner: str = "local", here: bool = False,
 ) -> Iterator[Progress | dict[str, Any]]:  # fmt: skip
     """Progress in items and methods, last the result, ready for JSON: what `summary` and `details` give, the `card`,
     the ids `left_out` as longer than the window, and `items_sha256`, which two evaluations to be compared must share.
 
-    Everything that was begun ends with this generator. Raises BadFile, BadParameter, NotSupported (a remote model has
+    Everything that was begun ends with this generator. `here`: likelihoods are measured in this process, which is a
+    job's already, instead of in a job. Raises BadFile, BadParameter, NotSupported (a remote model has
     no likelihoods here), JobFailed, EngineError of the model.
     """
     _check(methods, limit)
@@ -48,7 +49,8 @@ def evaluate(
     told: dict[str, Any] = {"model": model.card.id, "source": source, "methods": list(methods), "n": len(items)}
     total = len(items) * len(methods)
     if "likelihood" in methods:
-        found = yield from _likelihoods(engine, source, model, limit, owner, total)
+        likelihoods = _here if here else _likelihoods
+        found = yield from likelihoods(engine, source, model, limit, owner, total)
         told |= {"card": found["card"], "left_out": [one["id"] for one in found["items"] if one["pairs"] is None]}
         for marks, item, one in zip(judged, items, found["items"], strict=True):
             marks |= {} if one["pairs"] is None else by_likelihood(item, one["pairs"])
@@ -87,6 +89,20 @@ def _answer(model: Model, item: Item, max_tokens: int, owner: str, so_far: Progr
     if generation.result.error is not None:
         raise generation.result.error
     return generation.result.text
+
+
+def _here(
+    engine: Engine, source: str, model: Model, limit: int | None, _: str, total: int
+) -> Generator[Progress, None, dict[str, Any]]:
+    from engine.quality.likelihood import measure
+
+    work = measure(str(served_file(engine, model.card.id)), source, limit, engine.settings.threads)
+    while True:
+        try:
+            yield Progress(next(work).done, total)
+        except StopIteration as end:
+            found: dict[str, Any] = end.value
+            return found
 
 
 def _likelihoods(

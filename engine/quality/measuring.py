@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadInput, BadParameter
-from engine.quality import divergence, perplexity, quantizations, stopwatch
+from engine.quality import divergence, examining, perplexity, quantizations, stopwatch, texts
 from engine.quality.results import Kept, Kind, Results
 from engine.quality.speed import Plan
 from engine.quality.weights import served_file, shipped_file
@@ -24,6 +24,8 @@ TASKS: Mapping[str, Kind] = {
     divergence.TASK: "divergence",
     stopwatch.TASK: "speed",
     quantizations.TASK: "quantizations",
+    texts.TASK: "perplexity",
+    examining.TASK: "evaluation",
 }
 TEXT_MAX = 2_000_000  # characters: about an hour of a small model on a CPU
 

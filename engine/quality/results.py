@@ -44,8 +44,7 @@ class Results:
 
         Raises BadInput above 256 KiB of JSON.
         """
-        when = datetime.fromtimestamp(self._clock() if at is None else at, UTC)
-        now = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        now = stamp(self._clock() if at is None else at)
         made = _kept(kind, f"{now} {' '.join(title.split())}"[:NAME_MAX])
         for old in self.list(kind)[NAMES_MAX - 1 :]:
             if old.name != made.name:
@@ -68,6 +67,11 @@ class Results:
     def drop(self, kind: Kind, name: str) -> None:
         """Forget it, if it is there."""
         self._library.drop(self._owner, _key(kind), name)
+
+
+def stamp(seconds: float) -> str:
+    """What `created` says of something kept at that time, in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _kept(kind: Kind, name: str) -> Kept:

@@ -49,7 +49,7 @@ def test_what_jobs_are_handed(opened: Engine, monkeypatch: pytest.MonkeyPatch) -
     measuring.submit_divergence(opened, "local", "text", "smollm2-135m-instruct", "smollm2-135m-instruct")
     measuring.submit_quantizations(opened, "local", "text", ["Q2_K"])
     path, made = str(bundled_file()), opened.settings.models_dir / "SmolLM2-135M-Instruct.Q2_K.gguf"
-    assert [given[1] for given in sent] == [task for task, kind in measuring.TASKS.items() if kind != "speed"]
+    assert [measuring.TASKS[given[1]] for given in sent] == ["perplexity", "divergence", "quantizations"]
     assert sent[0][2] == {"path": path, "text": "text", "window": 512, "stride": 8, "threads": 1}
     assert sent[1][2] == {"base": path, "other": path, "text": "text", "window": 512, "threads": 1}
     assert sent[2][2]["targets"] == {"Q2_K": str(made)} and sent[2][4] == (part_of(made),)
