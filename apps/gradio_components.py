@@ -1,4 +1,4 @@
-"""Token strips, verses, chunks and passages as Gradio components. Knows Gradio, and not what they are for."""
+"""Token strips, verses, chunks, passages, waterfalls as Gradio components. Knows Gradio, and not what they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.ui import chunks, passages, strips, verses
+from apps.ui import chunks, passages, sampling, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -58,6 +58,13 @@ def passage_view(**options: Any) -> gr.HTML:
     `choose` calls a function with gr.EventData: `apps.ui.passages.opened_of(event._data, sources)` is what was clicked.
     """
     return _html("passageView", options, passages.style(), passages.script())
+
+
+def waterfall(**options: Any) -> gr.HTML:
+    """The waterfall of samplers; its value is what `apps.ui.sampling.waterfall_data` gives, or None. Its event `choose`
+    calls a function with gr.EventData: `apps.ui.sampling.chosen_of(event._data, words)` is the token that was clicked.
+    """
+    return _html("waterfallView", options, sampling.style(), sampling.script())
 
 
 def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Token strips, verses, chunks and passages as Streamlit components. Knows Streamlit, and not what they are for."""
+"""Token strips, verses, chunks, passages, waterfalls for Streamlit. Knows Streamlit, and not what they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from apps.ui import chunks, citations, passages, strips, verses
+from apps.ui import chunks, citations, passages, sampling, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -30,6 +30,10 @@ export default ({ data, parentElement }) => chunkView(parentElement.querySelecto
 _PASSAGES = """
 export default ({ data, parentElement, setTriggerValue }) =>
   passageView(parentElement.querySelector(".strips"), data, (told) => setTriggerValue("opened", told.opened));
+"""
+_WATERFALL = """
+export default ({ data, parentElement, setTriggerValue }) =>
+  waterfallView(parentElement.querySelector(".strips"), data, (told) => setTriggerValue("chosen", told));
 """
 _LINKS = """
 export default ({ setTriggerValue }) => citationLinks((number) => setTriggerValue("opened", number));
@@ -100,6 +104,20 @@ def passage_view(data: Mapping[str, Any], key: str, on_opened: Callable[[], None
 def _passages() -> Any:
     script = passages.script() + _PASSAGES
     return st.components.v2.component("atelier_passages", html=_ROOT, css=passages.style(), js=script)
+
+
+def waterfall(data: Mapping[str, Any], key: str, on_choice: Callable[[], None] | None = None) -> None:
+    """The waterfall of samplers (`apps.ui.sampling.waterfall_data`); other numbers move its bars. `on_choice` is called
+    before the page runs again; `apps.ui.sampling.chosen_of(st.session_state[key]["chosen"], words)` tells there which
+    token was clicked.
+    """
+    _waterfall()(data=dict(data), key=key, on_chosen_change=on_choice or _nothing)
+
+
+@functools.cache
+def _waterfall() -> Any:
+    script = sampling.script() + _WATERFALL
+    return st.components.v2.component("atelier_waterfall", html=_ROOT, css=sampling.style(), js=script)
 
 
 def opened_passage(key: str, on_opened: Callable[[], None]) -> None:

@@ -91,31 +91,31 @@ def _piece_label(piece: Piece, words: Words) -> str:
 
 
 def _token(token: Scored, words: Words) -> dict[str, Any]:
-    percent = _percent(token.probability, words)
+    share = percent(token.probability, words)
     return {
         "text": token.text,
         "shown": token.shown or _END,
         "p": round(token.probability, 6),
-        "label": words.t("tokens.scored", text=token.shown or _END, percent=percent),
+        "label": words.t("tokens.scored", text=token.shown or _END, percent=share),
         "breaks": token.text.endswith("\n"),
         "alternatives": [_alternative(other, words) for other in token.alternatives],
     }
 
 
 def _alternative(other: Alternative, words: Words) -> dict[str, Any]:
-    shown, percent = visible(other.text) or words.t("tokens.end"), _percent(other.probability, words)
+    shown, share = visible(other.text) or words.t("tokens.end"), percent(other.probability, words)
     return {
         "text": other.text,
         "shown": shown,
         "p": round(other.probability, 6),
-        "percent": percent,
-        "label": words.t("tokens.scored", text=shown, percent=percent),
+        "percent": share,
+        "label": words.t("tokens.scored", text=shown, percent=share),
         "whole": other.whole,
     }
 
 
-def _percent(probability: float, words: Words) -> str:
-    """Three digits are enough, and the smallest ones must not read as nothing."""
+def percent(probability: float, words: Words) -> str:
+    """A probability in percent: three digits are enough, and the smallest ones must not read as nothing."""
     share = probability * 100
     if 0 < share < 0.01:
         return words.t("tokens.percent_less", value=number(0.01, words.lang, 2))
