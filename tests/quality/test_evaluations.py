@@ -105,6 +105,7 @@ def test_lines_of_lm_evaluation(data: bytes, gold: int | None, pairs: tuple[str,
         (b"\n".join([line(question="?", answer="4")] * 2001), "too_many"),
         (b" " * (16 * 2**20 + 1), "too_large"),
     ],
+    ids=lambda value: str(value)[:12],  # not 16 MiB of it
 )
 def test_a_hostile_file_is_refused_in_one_sentence(data: bytes, reason: str) -> None:
     with pytest.raises(BadFile) as caught:
