@@ -119,7 +119,7 @@ def _side_by_side(first: Reader, second: Reader, tokens: Sequence[int], group: S
     read, row = begun(first, tokens, group, bos=True), group[0].first_row
     for (number, position, rows), (_, _, others) in zip(first.read(read, row), second.read(read, row), strict=True):
         at = group[number].start + position + 1
-        yield compared(rows, others, tokens[at : at + len(rows)])
+        yield compared(rows, others, tokens[at : at + len(rows)], first.threads)
 
 
 def joined(parts: Sequence[Compared]) -> Compared:

@@ -6,7 +6,8 @@ float32 like llama-perplexity, with sums in float64; a few rows at a time, so th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +21,18 @@ LEAST = -16.0  # llama-perplexity leaves out what the base gives a probability o
 FEW = 10  # values, up to which llama-perplexity gives no uncertainty
 
 
-def surprises(logits: Rows, following: Sequence[int]) -> Values:
+def surprises(logits: Rows, following: Sequence[int], threads: int = 1) -> Values:
     """-ln p in nats of the token after each row; logits (rows, V), one id a row.
 
     p = softmax(logits); infinite where p is 0.
     """
-    found = np.empty(len(logits))
-    for begin in range(0, len(logits), AT_ONCE):
-        rows = logits[begin : begin + AT_ONCE]
-        ids = np.asarray(following[begin : begin + AT_ONCE])
-        found[begin : begin + AT_ONCE] = _log_total(rows) - rows[np.arange(len(rows)), ids]
+    found, ids = np.empty(len(logits)), np.asarray(following, dtype=np.intp)
+
+    def work(part: slice) -> None:
+        rows = logits[part]
+        found[part] = _log_total(rows) - rows[np.arange(len(rows)), ids[part]]
+
+    _in_parts(work, len(logits), threads)
     return found
 
 
@@ -45,28 +48,46 @@ class Compared:
     same_top: NDArray[np.bool_]
 
 
-def compared(base: Rows, other: Rows, following: Sequence[int]) -> Compared:
+def compared(base: Rows, other: Rows, following: Sequence[int], threads: int = 1) -> Compared:
     """KLD = Σ p_base (ln p_base − ln p_other), over the tokens with ln p_base > −16; logits (rows, V) each.
 
     0 for equal logits. Never below 0 but for what is left out and the rounding, about 1e-6.
     """
-    kld = np.empty(len(base))
-    same = np.empty(len(base), dtype=bool)
-    for begin in range(0, len(base), AT_ONCE):
-        rows, others = base[begin : begin + AT_ONCE], other[begin : begin + AT_ONCE]
-        kld[begin : begin + AT_ONCE] = _divergence(rows, others)
-        same[begin : begin + AT_ONCE] = rows.argmax(axis=1) == others.argmax(axis=1)
-    return Compared(kld, surprises(base, following), surprises(other, following), same)
+    ids = np.asarray(following, dtype=np.intp)
+    kld, first, second = np.empty((3, len(base)))
+    found = Compared(kld, first, second, np.empty(len(base), dtype=bool))
+
+    def work(part: slice) -> None:
+        rows, others, numbers = base[part], other[part], np.arange(len(ids[part]))
+        total, other_total = _log_total(rows), _log_total(others)
+        found.base[part] = total - rows[numbers, ids[part]]
+        found.other[part] = other_total - others[numbers, ids[part]]
+        found.kld[part] = _divergence(rows - _column(total), others - _column(other_total))
+        found.same_top[part] = rows.argmax(axis=1) == others.argmax(axis=1)
+
+    _in_parts(work, len(base), threads)
+    return found
+
+
+def _in_parts(work: Callable[[slice], None], rows: int, threads: int) -> None:
+    """Do that work on a few rows at a time; numpy lets several threads at it."""
+    parts = [slice(begin, begin + AT_ONCE) for begin in range(0, rows, AT_ONCE)]
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, parts):
+            pass
 
 
 def _divergence(base: Rows, other: Rows) -> Values:
-    first = base - _log_total(base)[:, None].astype(np.float32)
-    second = other - _log_total(other)[:, None].astype(np.float32)
-    share = np.where(first > LEAST, np.exp(first), np.float32(0))
+    """Of each row of logarithms of probabilities."""
+    share = np.where(base > LEAST, np.exp(base), np.float32(0))
     with np.errstate(invalid="ignore"):  # a token that both rule out: 0 · (−inf + inf)
-        parts = np.where(share > 0, share * (first - second), np.float32(0))
+        parts = np.where(share > 0, share * (base - other), np.float32(0))
     total: Values = parts.sum(axis=1, dtype=np.float64)
     return total
+
+
+def _column(values: Values) -> Rows:
+    return values[:, None].astype(np.float32)
 
 
 def _log_total(rows: Rows) -> Values:

@@ -89,7 +89,7 @@ def predicted(reader: Reader, tokens: Sequence[int], group: Sequence[Window], *,
     found: list[list[Values]] = [[] for _ in group]
     for number, position, rows in reader.read(begun(reader, tokens, group, bos=bos), group[0].first_row):
         at = group[number].start + position + 1
-        found[number].append(surprises(rows, tokens[at : at + len(rows)]))
+        found[number].append(surprises(rows, tokens[at : at + len(rows)], reader.threads))
     return [np.concatenate(parts) for parts in found]
 
 

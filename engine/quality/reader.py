@@ -35,6 +35,7 @@ class Reader:
         self._c: Any = llama_cpp
         self._errors: list[str] = []
         self._path = path
+        self.threads = threads
         self._model: Any = None
         self._context: Any = None
         self._hear = llama_cpp.llama_log_callback(self._listen)  # must outlive the model
@@ -44,7 +45,7 @@ class Reader:
         self.vocabulary: int = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
         self.at_once = windows_at_once(window, self.vocabulary)
         self._step = window if self.at_once > 1 or window <= SLICE else SLICE
-        self._context = self._opened(window, threads)
+        self._context = self._opened(window)
         self._batch = llama_cpp.llama_batch_init(self.at_once * self._step, 0, 1)
 
     def __enter__(self) -> Reader:
@@ -146,13 +147,13 @@ class Reader:
             raise LoadFailed(f"llama.cpp cannot load {self._path}", model=self._path, reason=self._reason("load"))
         return model
 
-    def _opened(self, window: int, threads: int) -> Any:
+    def _opened(self, window: int) -> Any:
         params = self._c.llama_context_default_params()
         params.n_seq_max = self.at_once
         params.n_ctx = self.at_once * window
         params.n_batch = self.at_once * self._step
         params.n_ubatch = min(SLICE, params.n_batch)
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads = params.n_threads_batch = self.threads
         context = self._c.llama_init_from_model(self._model, params)
         if not context:
             raise LoadFailed(f"no room to read with {self._path}", model=self._path, reason=self._reason("context"))

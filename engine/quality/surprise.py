@@ -76,7 +76,7 @@ def _read(reader: Reader, tokens: Sequence[int], part: Window, nats: list[float 
     """Fill in what this window tells."""
     for _, position, rows in reader.read([tokens[part.start : part.end]], part.first_row):
         at = part.start + position + 1
-        nats[at : at + len(rows)] = surprises(rows, tokens[at : at + len(rows)]).tolist()
+        nats[at : at + len(rows)] = surprises(rows, tokens[at : at + len(rows)], reader.threads).tolist()
 
 
 def summary(tokens: Sequence[int], pieces: Sequence[bytes], nats: Sequence[float | None]) -> Surprises:

@@ -54,7 +54,7 @@ def test_rows_are_told_one_by_one_however_many(rows: int) -> None:
     logits = np.random.default_rng(rows).normal(size=(rows, 7)).astype(np.float32)
     ids = [row % 7 for row in range(rows)]
     one_by_one = [surprises(logits[row : row + 1], [ids[row]])[0] for row in range(rows)]
-    assert surprises(logits, ids).tolist() == one_by_one
+    assert surprises(logits, ids).tolist() == surprises(logits, ids, 3).tolist() == one_by_one
     assert len(compared(logits, logits, ids).kld) == rows
     total = np.exp(-np.array([surprises(logits[:1], [token])[0] for token in range(7)])).sum()
     assert total == pytest.approx(1, abs=1e-6)
