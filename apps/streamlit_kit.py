@@ -111,15 +111,19 @@ def language() -> Language:
 
 
 def seed() -> None:
-    """Take language, model and parameters from the address at a tab's first run; what it says wrongly is left out."""
+    """Take language, model and parameters from the address at a tab's first run; what it says wrongly is left out.
+
+    A click ends that run at any moment, and the run that follows has another address: what the first one said is kept.
+    """
     if "seeded" in st.session_state:
         return
-    st.session_state["seeded"] = True
-    asked = st.query_params.get("lang", "").lower()
+    said: dict[str, str] = st.session_state.setdefault("address", st.query_params.to_dict())
+    asked = said.get("lang", "").lower()
     st.session_state.setdefault("lang", asked if asked in LANGUAGES else choose(st.context.locale))
-    st.session_state.setdefault("model", known_card(st.query_params.get("model")).id)
+    st.session_state.setdefault("model", known_card(said.get("model")).id)
     for param in PARAMS:
-        st.session_state.setdefault(param.name, _from_address(param, st.query_params.get(param.name)))
+        st.session_state.setdefault(param.name, _from_address(param, said.get(param.name)))
+    st.session_state["seeded"] = True
 
 
 def known_card(wanted: str | None = None) -> ModelCard:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
-from apps import host
+from apps import host, streamlit_kit
 from apps.options import Options
+from engine.catalog import ModelCard
 from engine.params import PARAMS
 from engine.people import Person
 from tests.pages.conftest import EchoEngine, conversation, said, texts, unfold
@@ -69,6 +71,23 @@ def test_the_order_of_the_samplers_is_the_order_in_which_they_are_chosen(app: Ap
     assert app.query_params["samplers"] == "temperature\ntop_p\nmin_p"
     app.button(key="reset_parameters").click().run()
     assert app.multiselect(key="samplers").value == [] and "samplers" not in app.query_params
+
+
+def test_a_click_in_the_first_run_loses_nothing_of_the_address(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends within its seeding; the one that follows it has the address of another section."""
+    known = streamlit_kit.known_card
+
+    def clicked(wanted: str | None = None) -> ModelCard:
+        monkeypatch.setattr(streamlit_kit, "known_card", known)
+        raise StopException
+
+    monkeypatch.setattr(streamlit_kit, "known_card", clicked)
+    app.query_params["model"], app.query_params["max_tokens"] = "echo", "99"
+    app.run()
+    app.query_params.clear()
+    app.run()
+    assert not app.exception and app.session_state["model"] == "echo" and app.session_state["max_tokens"] == 99
+    assert app.query_params["max_tokens"] == "99"
 
 
 def test_only_what_differs_stands_in_the_address_and_never_a_text(app: AppTest) -> None:
