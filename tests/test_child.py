@@ -105,6 +105,21 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.parametrize("background", [True, False])
+def test_work_in_the_background_is_thrifty_unless_told_otherwise(
+    background: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, env, **__: given.append(env))
+    for name in child.THRIFTY:
+        monkeypatch.delenv(name, raising=False)
+    child.start("x", background=background)
+    assert (child.THRIFTY.items() <= given[0].items()) is background
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    child.start("x", background=background)
+    assert given[1]["MALLOC_ARENA_MAX"] == "7"
+
+
 @pytest.fixture
 def launching() -> Iterator[subprocess.Popen[str]]:
     """A process that has made a launcher in a thread that is gone, stepped back, and started a child with it."""
