@@ -21,8 +21,8 @@ SECRET = re.compile(
     r"(?:(?:^|_|API)KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(?:^|_)AUTH)S?(?:_|$)", re.IGNORECASE
 )
 BEHIND_CHILDREN_NICE = 10
-# For work in the background, unless our own environment says otherwise. glibc keeps what each thread has freed apart, and
-# Lance reads 8192 rows at a time: together that is a fourth of what indexing 100,000 chunks takes (`bench rag`)
+# For work in the background, unless our own environment says otherwise: glibc keeps apart what each thread has freed,
+# and Lance reads 8192 rows at a time, which is much of what indexing 100,000 chunks takes
 THRIFTY: Mapping[str, str] = MappingProxyType({"MALLOC_ARENA_MAX": "2", "LANCE_DEFAULT_BATCH_SIZE": "1024"})
 
 
