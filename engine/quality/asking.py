@@ -121,9 +121,9 @@ def result(engine: Engine, person: Person, kind: Kind, name: str) -> dict[str, A
 
 def _checked(text: str) -> str:
     if not text.strip():
-        raise BadInput("no text to measure", reason="no_text")
+        raise BadInput("no text to measure", reason="nothing_to_measure")
     if len(text) > TEXT_MAX:
-        raise BadInput(f"a text of {len(text)} characters", reason="text_too_long", length=len(text), high=TEXT_MAX)
+        raise BadInput(f"a text of {len(text)} characters", reason="measure_too_long", length=len(text), high=TEXT_MAX)
     return text
 
 
