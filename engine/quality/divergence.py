@@ -1,7 +1,7 @@
 """How far a model is from its base on a text, by `llama-perplexity --kl-divergence`. A task for a job child.
 
 Both read the same windows side by side, so that no file of the base's probabilities is written; llama-perplexity keeps
-those in 16 bits. Only models with one tokenizer can be compared.
+those in 16 bits, which moves the median in the sixth decimal. Only models with one tokenizer can be compared.
 """
 
 from __future__ import annotations

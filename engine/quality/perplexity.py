@@ -2,7 +2,8 @@
 
 PPL = exp(mean −ln p) over the second halves of windows of 512 tokens, each read from nothing; its first token is the
 model's BOS where that has one. ± is PPL · standard error of the mean, with tokens taken for independent. Perplexities
-compare models with one tokenizer only; `bits_per_byte` compares any.
+compare models with one tokenizer only; `bits_per_byte` compares any. On the text of the GPL-3 all running values are
+llama-perplexity's own to four decimals (README, "Measured"; `python3 run.py bench perplexity --native PATH`).
 """
 
 from __future__ import annotations

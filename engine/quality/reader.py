@@ -40,13 +40,20 @@ class Reader:
         self._context: Any = None
         self._hear = llama_cpp.llama_log_callback(self._listen)  # must outlive the model
         llama_cpp.llama_log_set(self._hear, None)
+        try:
+            self._load(window)
+        except LoadFailed:
+            self.close()
+            raise
+
+    def _load(self, window: int) -> None:
         self._model = self._loaded()
-        self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
-        self.vocabulary: int = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+        self._vocabulary = self._c.llama_model_get_vocab(self._model)
+        self.vocabulary: int = self._c.llama_vocab_n_tokens(self._vocabulary)
         self.at_once = windows_at_once(window, self.vocabulary)
         self._step = window if self.at_once > 1 or window <= SLICE else SLICE
         self._context = self._opened(window)
-        self._batch = llama_cpp.llama_batch_init(self.at_once * self._step, 0, 1)
+        self._batch = self._c.llama_batch_init(self.at_once * self._step, 0, 1)
 
     def __enter__(self) -> Reader:
         return self

@@ -7,6 +7,7 @@ import math
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from engine.models import quantize
 from engine.models.bundled import bundled_file
 from engine.person import LOCAL_OWNER
 from engine.quality import Divergence, Perplexity, Surprises, divergence, perplexity, surprise
-from engine.quality.perplexity import text_sha256
+from engine.quality.perplexity import begun, text_sha256
 from engine.quality.reader import windows_at_once
+from engine.quality.windows import apart
 from engine.tasks import Progress, run
 from tests.conftest import small_settings
 
@@ -154,6 +156,16 @@ def test_what_the_verbs_print() -> None:
         "765 of 2000 tokens predicted, windows of 512, stride 128, 1.5 s",
         "m.gguf, sha256 abc",
     ]
+
+
+def test_a_models_first_token_stands_in_place_of_the_first_of_each_window() -> None:
+    """As llama-perplexity has it; SmolLM2 has no such token."""
+    windows = apart(70, 32)
+    for bos, first in ((99, 99), (None, 32)):
+        reader: Any = SimpleNamespace(bos=bos)
+        second = begun(reader, range(70), windows, bos=True)[1]
+        assert second == [first, *range(33, 64)]
+        assert begun(reader, range(70), windows, bos=False)[1] == list(range(32, 64))
 
 
 def test_windows_read_at_once() -> None:
