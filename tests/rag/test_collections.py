@@ -13,7 +13,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, EmbedderMismatch, EngineError, NotFound
 from engine.rag.collections import Collection, Collections
-from engine.rag.retrieval import search
+from engine.rag.retrieval import KNOWN_S, Embedders, search
 from engine.rag.sources import Source, pasted, path, upload
 from engine.rag.values import Retrieval, Splitting
 from engine.settings import Settings
@@ -153,6 +153,17 @@ def test_another_model_under_the_same_name_is_refused(
         fill(collections, cours, pasted("Car", "Le car."), make=tools(used))
     assert search(engine, anne, cours.id, "train", Retrieval("text")).passages  # words need no vectors
     assert collections.get(anne, cours.id).chunks == 2
+
+
+def test_an_embedder_is_asked_who_it_is_every_ten_minutes(engine: Engine) -> None:
+    now, model = 0.0, Hashed()
+    embedders = Embedders(engine, clock=lambda: now)
+    before = embedders.identity(model)
+    now += KNOWN_S
+    model.query = Other().query  # type: ignore[method-assign]
+    assert embedders.identity(model) is before
+    now += 1
+    assert not embedders.identity(model).like(before)
 
 
 READS: dict[str, Callable[[Collections, str, Collection, str], object]] = {
