@@ -16,6 +16,8 @@ OURS = {"apps", "bench", "pages", "run", "tests"}
 # Stored with the results of what takes minutes; what the test runs instead of their cells of parameters.
 SMALL = {
     "comptine.ipynb": "VERSES, SEEDS = (3,), (1, 2)\nONE, SURPRISED = 5, 4",
+    "quality.ipynb": """WINDOW, KINDS, SIZES = 16, ("Q4_0",), {"prompts": (4,), "generated": (1,), "repetitions": 1}
+LANGUAGES, LENGTH, QUESTIONS = ("en",), 160, 1""",
     "documents.ipynb": 'FILES = ("lighthouse.md",)\nQUESTIONS, TOKENS = 3, 4',
 }
 

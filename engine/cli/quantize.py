@@ -75,7 +75,9 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield "type      size MB  bits/weight     read t/s    write t/s  perplexity  mean KLD  same top token"
     for row in found["rows"]:
         if "error" in row:
-            yield f"{row['quantization']:<8} {row['error']['code']}: {row['error']['message']}"
+            # llama.cpp frames what it says in lines of "="
+            said = " ".join(word for word in row["error"]["message"].split() if word.strip("="))
+            yield f"{row['quantization']:<8} {row['error']['code']}: {said}"
             continue
         rates = "".join(f"{rate['avg_ts']:>13.1f}" for rate in row["speed"].values())
         left = f"{row['quantization'] or '?':<8}{row['size_bytes'] / 1e6:>9.1f}{row['bits_per_weight']:>13.2f}{rates}"

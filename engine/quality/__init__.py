@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.quality.cards import card, differences
+    from engine.quality.charts import evaluations as evaluation_chart
+    from engine.quality.charts import ratios as ratio_chart
+    from engine.quality.charts import speeds as speed_chart
+    from engine.quality.charts import trade_off
     from engine.quality.divergence import Divergence
     from engine.quality.evaluating import evaluate
+    from engine.quality.evaluations import compare as compare_evaluations
+    from engine.quality.measuring import (
+        submit_divergence,
+        submit_perplexity,
+        submit_quantizations,
+        submit_speed,
+    )
     from engine.quality.numbers import bits_per_byte
     from engine.quality.perplexity import Perplexity
     from engine.quality.questions import Item, items_of
@@ -33,17 +44,30 @@ __all__ = [
     "bits_per_byte",
     "card",
     "compare",
+    "compare_evaluations",
     "differences",
     "evaluate",
+    "evaluation_chart",
     "items_of",
+    "ratio_chart",
     "served_file",
     "shipped_file",
+    "speed_chart",
+    "submit_divergence",
+    "submit_perplexity",
+    "submit_quantizations",
+    "submit_speed",
+    "trade_off",
 ]
 
+# A function that has the name of a module goes by a longer one: "longer:own".
 _NAMES = {
     "cards": "card differences",
+    "charts": "evaluation_chart:evaluations ratio_chart:ratios speed_chart:speeds trade_off",
     "divergence": "Divergence",
     "evaluating": "evaluate",
+    "evaluations": "compare_evaluations:compare",
+    "measuring": "submit_divergence submit_perplexity submit_quantizations submit_speed",
     "numbers": "bits_per_byte",
     "perplexity": "Perplexity",
     "questions": "Item items_of",
@@ -53,10 +77,15 @@ _NAMES = {
     "surprise": "Surprise Surprises",
     "weights": "served_file shipped_file",
 }
-_LATER = {name: module for module, names in _NAMES.items() for name in names.split()}
+_LATER = {
+    name.partition(":")[0]: (module, name.partition(":")[2] or name)
+    for module, names in _NAMES.items()
+    for name in names.split()
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(name)
-    return getattr(import_module(f"engine.quality.{_LATER[name]}"), name)
+    module, own = _LATER[name]
+    return getattr(import_module(f"engine.quality.{module}"), own)
