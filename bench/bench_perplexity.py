@@ -1,7 +1,7 @@
 """Perplexity and divergence against llama.cpp's own llama-perplexity: the same figures, in as much time.
 
 `--native` is that program, built from llama.cpp's sources of the same version; the project does not depend on it. Both
-read the same files with as many threads at the same priority; ours without its start, llama-perplexity as a whole.
+read the same files with as many threads at the same priority, and are timed as whole processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.models import quantize
 from engine.models.bundled import bundled_file
 from engine.quality import divergence, perplexity
 from engine.settings import Settings
-from engine.tasks import run
+from engine.tasks import TaskRun, run
 
 LIMITS = {"time": 1.3, "perplexity": 0.005, "mean_kld": 0.02, "median_kld": 0.02, "same_top": 0.02}
 NUMBER = r"\s*:?=?\s*([\d.]+)"
@@ -41,13 +41,13 @@ def main() -> int:
         times: dict[str, list[float | None]] = {"ours": [], "native": []}
         for _ in range(options.rounds):
             theirs, seconds = native(options, base)
-            ours = run(perplexity.TASK, {"path": base, "text": text_at(options.text), "threads": Settings().threads})
             times["native"].append(seconds)
-            times["ours"].append(ours["seconds"])
+            started = time.perf_counter()
+            ours = measured(perplexity.TASK, path=base, text=text_at(options.text))
+            times["ours"].append(time.perf_counter() - started)
         native(options, base, "--kl-divergence-base", str(folder / "base"))
         far, _ = native(options, small, "--kl-divergence-base", str(folder / "base"), "--kl-divergence")
-        args = {"base": base, "other": small, "text": text_at(options.text), "threads": Settings().threads}
-        found = run(divergence.TASK, args)
+        found = measured(divergence.TASK, base=base, other=small, text=text_at(options.text))
     rows = [row("perplexity", ours["perplexity"], theirs["perplexity"])]
     rows += [row(name, found[name], far[name]) for name in ("mean_kld", "median_kld", "same_top")]
     ratio = ratios(times["ours"], times["native"]) or 0
@@ -62,6 +62,16 @@ def made(folder: Path, kind: str) -> str:
     target = str(folder / f"{kind}.gguf")
     run(quantize.TASK, {"source": str(bundled_file()), "target": target, "kind": kind})
     return target
+
+
+def measured(task: str, **args: str) -> dict[str, Any]:
+    """Our own result, at llama-perplexity's priority and with as many threads."""
+    settings = Settings()
+    work = TaskRun(task, {**args, "threads": settings.threads}, nice=settings.job_nice)
+    for _ in work:
+        pass
+    result: dict[str, Any] = work.result
+    return result
 
 
 def native(options: argparse.Namespace, model: str, *flags: str) -> tuple[dict[str, float], float]:
