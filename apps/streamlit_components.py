@@ -67,6 +67,11 @@ def scored_strip(
     return strips.choice_of(result.get("chosen"), scored)
 
 
+def coloured_strip(data: Mapping[str, Any], key: str) -> None:
+    """Tokens in the colours of their probabilities, of data made elsewhere (`apps.ui.quality.strip_data`)."""
+    _component("atelier_scored", _SCORED)(data=dict(data), key=key, on_chosen_change=_nothing)
+
+
 def chosen(key: str, scored: Sequence[Scored]) -> Choice | None:
     """What was clicked in the strip of that key; for its `on_choice`."""
     return strips.choice_of((st.session_state.get(key) or {}).get("chosen"), scored)
