@@ -23,7 +23,7 @@ from engine.settings import Settings
 from engine.tasks import TaskRun, run
 
 LIMITS = {"time": 1.3, "perplexity": 0.005, "mean_kld": 0.02, "median_kld": 0.02, "same_top": 0.02}
-NUMBER = r"\s*:?=?\s*([\d.]+)"
+NUMBER = r"\s*[:=]\s*([\d.]+)"
 PRINTED = {"perplexity": "PPL", "mean_kld": "Mean    KLD", "median_kld": "Median  KLD", "same_top": "Same top p"}
 
 
