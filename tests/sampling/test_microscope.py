@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_visitors_do_not_destroy_each_others_and_the_oldest_goes(lens: Lens) -> 
     assert lens.look("cat", (*texts["cat"], one)).read > 20
     lens.forget("cat")
     assert lens.look("cat", (*texts["cat"], one, one)).read > 20
+
+
+def test_many_at_once_are_served_one_after_the_other(lens: Lens) -> None:
+    texts = {word: lens.tokens(f"The {word} and the {word} and the") for word in ("cat", "dog", "sea", "sun")}
+    pid = lens.pid
+    with ThreadPoolExecutor(4) as pool:  # llama.cpp would end the process if they met in it
+        found = list(pool.map(lens.look, texts, texts.values()))
+    assert all(look.read > 1 and np.isfinite(look.logits).all() for look in found)
+    assert lens.pid == pid
 
 
 def test_a_restored_state_gives_the_same_numbers(lens: Lens) -> None:
