@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
@@ -52,7 +52,7 @@ class Collection:
     files: int
     chunks: int
     bytes: int  # of the originals
-    embedder_identity: str | None = field(default=None, repr=False)
+    fingerprint: str | None = None  # of the vectors its embedder gives; None until something was indexed
 
     @property
     def title(self) -> str:
@@ -233,9 +233,12 @@ class Collections:
         """Return where an embedder known by `found` gives vectors like the collection's; `indexing` remembers it where
         none is. One that was filled by an older version has none until then. Raises EmbedderMismatch.
         """
-        known = identity.of(collection.embedder_identity)
+        column = collections.c.embedder_identity
+        with self._store.read() as connection:
+            row = connection.execute(select(column).where(collections.c.id == collection.id)).first()
+        known = identity.of(row[0] if row else None)
         if known is None and indexing:
-            none = and_(collections.c.id == collection.id, collections.c.embedder_identity.is_(None))
+            none = and_(collections.c.id == collection.id, column.is_(None))
             with self._store.write() as connection:
                 connection.execute(update(collections).where(none).values(embedder_identity=found.text))
         if known is None or known.like(found):
@@ -327,6 +330,8 @@ def _collection(row: Mapping[Any, Any]) -> Collection:
     values = dict(row) | {"splitting": Splitting(**{"headings": False} | row["splitting"])}
     values |= {name: bool(row[name]) for name in ("shared", "temporary")}
     values |= {name: int(row[name]) for name in ("files", "chunks", "bytes")}
+    known = identity.of(values.pop("embedder_identity"))
+    values["fingerprint"] = known.fingerprint if known else None
     return Collection(**values)
 
 

@@ -139,7 +139,7 @@ def test_another_model_under_the_same_name_is_refused(
     engine: Engine, collections: Collections, anne: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cours = filled(collections, anne)
-    assert cours.embedder_identity and collections.create(anne, "Vide", EMBEDDER).embedder_identity is None
+    assert cours.fingerprint and collections.create(anne, "Vide", EMBEDDER).fingerprint is None
     used: Hashed = Near()
     monkeypatch.setattr(engine.embedders, "get", lambda *_: used)
     assert search(engine, anne, cours.id, "train Nice").passages
@@ -148,7 +148,8 @@ def test_another_model_under_the_same_name_is_refused(
     with pytest.raises(EmbedderMismatch) as refused:
         search(engine, anne, cours.id, "train Nice")
     told = refused.value.details
-    assert told["expected"] != told["given"] and str(told["given"]).startswith(EMBEDDER)
+    assert told["expected"] == f"{EMBEDDER} ({cours.fingerprint})" != told["given"]
+    assert str(told["given"]).startswith(EMBEDDER)
     with pytest.raises(EmbedderMismatch):
         fill(collections, cours, pasted("Car", "Le car."), make=tools(used))
     assert search(engine, anne, cours.id, "train", Retrieval("text")).passages  # words need no vectors
