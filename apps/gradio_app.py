@@ -29,8 +29,10 @@ from apps.gradio_comptine import api as comptine_api
 from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
+from apps.gradio_quality import api as quality_api
+from apps.gradio_sampling import api as sampling_api
 from apps.options import Options
-from apps.tabs import chat, comptine, documents, models, room
+from apps.tabs import chat, comptine, documents, models, quality, room
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS, Section
 from engine.engine import Engine
@@ -52,11 +54,12 @@ if (url.href !== location.href) history.replaceState(null, "", url); }}"""
 LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 UPLOAD_MB = 200  # of one file; what reads it has limits of its own
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
-ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api)
+ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api)
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "documents": documents.build,
     "comptine": comptine.build,
+    "quality": quality.build,
     "models": models.build,
     "room": room.build,
 }

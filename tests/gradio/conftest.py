@@ -95,9 +95,9 @@ class Site:
 
 
 @contextmanager
-def serving(home: Path, **settings: Any) -> Iterator[Site]:
+def serving(home: Path, kind: type[EchoEngine] = EchoEngine, **settings: Any) -> Iterator[Site]:
     """The mirror on a free port, in a thread."""
-    engine = EchoEngine(Settings(home=home, model="echo", **settings), serve=True)
+    engine = kind(Settings(home=home, **{"model": "echo", **settings}), serve=True)
     engine.echo = Obedient()
     bound: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "log_level": "warning", "ws": "none"}
     # an open page's stream would hold it up

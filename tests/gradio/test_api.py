@@ -26,7 +26,8 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     stored = ["/branch", "/continue", "/conversations", "/export", "/regenerate", "/trace"]
     rhyme = ["/comptine_run", "/comptine_sweep", "/comptine_tokens"]
     documents = ["/documents_ask", "/documents_evaluate", "/documents_index", "/documents_search"]
-    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents)
+    sampling = ["/sampling_stages", "/sampling_step"]
+    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents + sampling)
     assert not found["unnamed_endpoints"]
 
 
