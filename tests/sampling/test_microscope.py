@@ -59,7 +59,7 @@ def test_words_and_tokens(lens: Lens) -> None:
 
 
 def test_one_more_token_is_one_decode(lens: Lens) -> None:
-    ids = lens.tokens(FRANCE)
+    ids = lens.tokens("As we all know, the capital of France is")
     first = lens.look("ann", ids)
     best = int(first.logits.argmax())
     assert (first.logits.shape, first.read) == ((49152,), len(ids))
@@ -98,7 +98,7 @@ def test_a_restored_state_gives_the_same_numbers(lens: Lens) -> None:
 
 
 def test_a_text_longer_than_the_window_is_refused_and_nothing_is_lost(lens: Lens) -> None:
-    ids = lens.tokens(FRANCE)
+    ids = lens.tokens("What was read stays read")
     lens.look("ann", ids)
     pid = lens.pid
     for length in (WINDOW, WINDOW + 500):
@@ -115,7 +115,8 @@ def test_no_text_and_tokens_that_do_not_exist(lens: Lens, ids: tuple[int, ...]) 
 
 
 def test_a_killed_worker_is_told_once_and_starts_anew(lens: Lens) -> None:
-    ids = lens.tokens("Once upon a time")
+    ids, asked = lens.tokens("Once upon a time, long ago"), lens.tokens(FRANCE)
+    lens.look("ann", asked)
     pid = lens.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
@@ -124,7 +125,7 @@ def test_a_killed_worker_is_told_once_and_starts_anew(lens: Lens) -> None:
     assert caught.value.details["exit_code"] == -signal.SIGKILL
     assert lens.look("ann", ids).read == len(ids)
     assert lens.pid not in (None, pid)
-    assert lens.look("ann", lens.tokens(FRANCE)).read == 0  # what was asked before outlives the worker
+    assert lens.look("ann", asked).read == 0  # what was asked before outlives the worker
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
