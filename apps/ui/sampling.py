@@ -8,24 +8,33 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from apps.ui import strips
+from apps.ui.address import Address
 from apps.ui.i18n import Words
 from engine.output import Output, OutputKind
 from engine.params import Params
 from engine.sampling.chain import HUGGING_FACE_ORDER, Stage
 from engine.sampling.draw import chi_square
-from engine.sampling.moments import Comparison, Moment, Recipe
+from engine.sampling.moments import Comparison, Moment, Recipe, Sample
 from engine.sampling.picture import TOP, Part, Row, Waterfall, svg, waterfall
 from engine.sampling.samplers import Ids
+from engine.sampling.top_n import TopN
 
 _FOLDER = Path(__file__).parent / "components"
 SEED = 42  # of whoever gave none: the page must show the same dart twice
 ORDERS = ("llama", "huggingface")
+WAYS = ("raw", "chat")
 EXAMPLES = ("capital", "story", "count")
+# What the page's own controls start with: how the text is read, the order, the form, then the second setting
+START: Mapping[str, Any] = {
+    "way": "raw", "order": "llama", "kind": "text", "source": "", "order2": "huggingface", "temperature2": 0.7,
+    "top_k2": 40, "top_p2": 0.95, "min_p2": 0.05, "samples": 3, "tokens": 8,
+}  # fmt: skip
 KINDS = (
     "raw", "grammar", "bias", "penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc",
     "temperature", "mirostat",
@@ -51,6 +60,17 @@ ODD = 0.01  # a p-value that chance alone seldom has
 GONE = 6  # eliminated tokens that a table names
 
 Shown = Callable[[int], str]
+
+
+def _one_of(known: tuple[str, ...]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        return known[known.index(text)]  # ValueError where it is none of them
+
+    return read
+
+
+ADDRESS: Address = {"order": ("order", _one_of(ORDERS)), "way": ("way", _one_of(WAYS))}  # no text travels
+TEMPERATURES, TOP_PS = (0.0, 0.7, 1.5), (0.5, 0.9, 1.0)  # of the grid
 
 
 @functools.cache
@@ -160,6 +180,15 @@ def rows_csv(now: Moment, shown: Shown) -> str:
     return text.getvalue()
 
 
+def continuations_csv(samples: Sequence[Sample], text: Callable[[Sequence[int]], str]) -> str:
+    """The continuations of a grid as a file; `text` spells tokens."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(("temperature", "top_p", "seed", "text"))
+    writer.writerows((one.temperature, one.top_p, one.seed, text(one.ids)) for one in samples)
+    return written.getvalue()
+
+
 def draw_rows(counts: Ids, last: Stage, shown: Shown, top: int = TOP) -> list[dict[str, Any]]:
     """How often the likeliest tokens were drawn, and how often theory expects it: {token, text, seen, expected}."""
     n = int(counts.sum())
@@ -188,6 +217,14 @@ def compared_told(found: Comparison, words: Words) -> str:
         "sampling.two_told", distance=percent(found.distance, words), both=found.both, one=found.only_one,
         other=found.only_other,
     )  # fmt: skip
+
+
+def served_told(now: Moment, top: TopN, shown: Shown, words: Words) -> str:
+    """How far the model's own numbers are from those of another runtime for the same place, at most."""
+    raw = now.stages[0].probabilities
+    gaps = [(abs(math.exp(one.logprob) - float(raw[one.id])), one.id) for one in top.candidates if one.id is not None]
+    gap, token = max(gaps, default=(0.0, int(raw.argmax())))
+    return words.t("sampling.served_told", runtime=top.runtime, gap=percent(gap, words), text=shown(token))
 
 
 def _column(stage: Stage, words: Words) -> dict[str, Any]:
@@ -222,13 +259,14 @@ def _cell(drawn: Waterfall, row: Row, text: str, at: int, words: Words) -> dict[
     before = row.shares[at - 1] if at else None
     cut = drawn.stages[at].cut if row.token is not None and at else None
     told = percent(share, words)
+    short = words.t("sampling.less", value=words.number(0.01, 2)) if 0 < share < 0.0001 else told
     known = {"text": text, "share": told, "before": told if before is None else percent(before, words)}
     return {
         "share": _wide(share, drawn.scale),
         "ghost": None if before is None else _wide(before, drawn.scale),
         "cut": None if cut is None else _wide(cut, drawn.scale),
         "left": left,
-        "text": told if left else "✕",
+        "text": short if left else "✕",
         "label": words.t("sampling.cell" if left else "sampling.cell_gone", **known),
     }
 

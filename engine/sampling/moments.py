@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import BadInput, BadParameter
+from engine.errors import BadInput, BadParameter, PromptTooLong
 from engine.output import KINDS, Output
 from engine.params import Params
 from engine.sampling.chain import Stage, chain_of, run_chain
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.sampling.words import Vocabulary
 
 ALTERNATIVES = 8  # the likeliest tokens that an explored one remembers
+READ = 256  # tokens of a long text between two reports
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,18 @@ def moment(
     allowed = lens.allowed(recipe.form, written) if recipe.form.kind != "text" else None
     breakers = lens.breakers if recipe.params["dry_multiplier"] else None
     return _judged(logits, recipe, history, len(written), allowed, mu, breakers)
+
+
+def reading(lens: Lens, visitor: str, ids: Sequence[int]) -> Iterator[int]:
+    """Read a text so that its first moment costs one decode; how many tokens are read by now, after each part.
+
+    Raises PromptTooLong before anything is read, and what the lens raises.
+    """
+    if len(ids) >= lens.window:
+        raise PromptTooLong(len(ids), lens.window)
+    for end in (*range(READ, len(ids), READ), len(ids)):
+        lens.look(visitor, ids[:end])
+        yield end
 
 
 def run(
