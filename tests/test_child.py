@@ -120,6 +120,10 @@ def test_work_in_the_background_is_thrifty_unless_told_otherwise(
     assert given[1]["MALLOC_ARENA_MAX"] == "7"
 
 
+def test_memory_is_given_back_wherever_that_is_possible() -> None:
+    child.give_memory_back()
+
+
 @pytest.fixture
 def launching() -> Iterator[subprocess.Popen[str]]:
     """A process that has made a launcher in a thread that is gone, stepped back, and started a child with it."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from engine.child import give_memory_back
 from engine.documents import Document, read
 from engine.documents.formats import bad
 from engine.errors import BadFile, BadInput, EngineError, NotFound
@@ -278,6 +279,7 @@ class Filling:
     def _maintain(self) -> None:
         with self.report.timed("maintain"), self._folder.turn():
             self._table.maintain()
+        give_memory_back()  # merging takes a multiple of what stays
 
     def _finish(self) -> None:
         self._all.any(self._id)
