@@ -26,9 +26,10 @@ FORMS: Mapping[Kind, Callable[[Desk], None]] = {
 def going(desk: Desk) -> None:
     """The measurement under way, with the button that ends it."""
     desk.collect()
-    if desk.job is not None:
-        st.fragment(_look, run_every=LOOK_EVERY_S)(desk, desk.job.id)
-    desk.show_failure()
+    with st.container():  # always there: else the tabs below would move, and be made anew
+        if desk.job is not None:
+            st.fragment(_look, run_every=LOOK_EVERY_S)(desk, desk.job.id)
+        desk.show_failure()
 
 
 def _look(desk: Desk, job_id: str) -> None:

@@ -115,7 +115,7 @@ def test_a_student_sees_what_the_teacher_measured(page: AppTest, engine: EchoEng
 def test_words_of_results() -> None:
     fr = words("fr")
     rows = quality.text_rows(TEXT, fr)
-    assert rows[0][1] == "18,35 ± 0,65" and rows[2][1] == "0,912"
+    assert rows[0][1] == "18,35\u00a0±\u00a00,65" and rows[2][1] == "0,912"
     data = quality.strip_data(TEXT, EN)
     assert data is not None and data["tokens"][1]["p"] == 0.25 and "2.0 bits" in data["tokens"][1]["label"]
     assert data["tokens"][0]["label"].endswith("nothing comes before")
