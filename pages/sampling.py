@@ -9,6 +9,7 @@ from apps.streamlit_sampling.outside import outside
 from apps.streamlit_sampling.prompt import prompt
 from apps.streamlit_sampling.tabs import tabs
 from apps.streamlit_sampling.under import notions
+from apps.streamlit_sampling.working import work
 from apps.streamlit_sampling.written import session
 
 ui = kit.page("sampling")
@@ -16,6 +17,8 @@ wide()
 desk = Desk(ui)
 with kit.guard(ui):
     if desk.inside:
+        work(desk)
+        desk.show_failure()
         prompt(desk)
         tabs(desk)
         session(desk)

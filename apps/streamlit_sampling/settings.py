@@ -11,9 +11,9 @@ from engine.output import KINDS
 
 FIRST = ("temperature", "top_k", "top_p", "min_p")
 MORE = (
-    "typical_p", "top_n_sigma", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base", "dry_allowed_length",
-    "repeat_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty", "dynatemp_range", "mirostat",
-    "mirostat_tau", "mirostat_eta",
+    "typical_p", "top_n_sigma", "xtc_probability", "xtc_threshold", "dynatemp_range",
+    "dry_multiplier", "dry_base", "dry_allowed_length", "repeat_penalty", "repeat_last_n",
+    "presence_penalty", "frequency_penalty", "mirostat", "mirostat_tau", "mirostat_eta",
 )  # fmt: skip
 
 
@@ -44,15 +44,17 @@ def order(desk: Desk) -> None:
 def _seed(desk: Desk) -> None:
     (row,) = controls(desk.ui.lang, ("seed",))
     seed = desk.ui.params["seed"]
-    st.number_input(row.label, row.low, row.high, step=row.step, help=row.help, on_change=desk.param_changed,
-                    key=desk.bound("seed", SEED if seed is None else seed), args=("seed",))  # fmt: skip
+    shown = SEED if seed is None else seed
+    st.number_input(row.label, row.low, row.high, shown, step=row.step, help=row.help, on_change=desk.param_changed,
+                    key=desk.bound("seed", shown), args=("seed",))  # fmt: skip
 
 
 def _more(desk: Desk) -> None:
-    t, places = desk.ui.t, st.columns(3)
-    for number, row in enumerate(controls(desk.ui.lang, MORE)):
-        with places[number % 3]:
-            _control(desk, row)
+    t, rows = desk.ui.t, controls(desk.ui.lang, MORE)
+    for number, place in enumerate(st.columns(3)):
+        with place:
+            for row in rows[number * len(rows) // 3 : (number + 1) * len(rows) // 3]:
+                _control(desk, row)
     if desk.values["order"] == "huggingface":
         st.caption(t("sampling.order_less"))
     st.selectbox(t("sampling.form"), KINDS, key=desk.bound("kind", desk.values["kind"]), on_change=desk.changed,
@@ -64,12 +66,14 @@ def _more(desk: Desk) -> None:
 
 
 def _control(desk: Desk, row: Control) -> None:
-    key = desk.bound(row.name, desk.ui.params[row.name])
+    """Its value is given twice: a browser that missed a run of the page would begin at the lowest."""
+    value = desk.ui.params[row.name]
+    key = desk.bound(row.name, value)
     if row.kind == "slider":
-        st.slider(row.label, row.low, row.high, step=row.step, key=key, help=row.help, on_change=desk.param_changed,
-                  args=(row.name,))  # fmt: skip
+        st.slider(row.label, row.low, row.high, value, step=row.step, key=key, help=row.help,
+                  on_change=desk.param_changed, args=(row.name,))  # fmt: skip
     elif row.kind == "choice":
         st.selectbox(row.label, row.choices, key=key, help=row.help, on_change=desk.param_changed, args=(row.name,))
     else:
-        st.number_input(row.label, row.low, row.high, step=row.step, key=key, help=row.help,
+        st.number_input(row.label, row.low, row.high, value, step=row.step, key=key, help=row.help,
                         on_change=desk.param_changed, args=(row.name,))  # fmt: skip

@@ -47,9 +47,9 @@ def squares(desk: Desk) -> None:
     """How many and how long, then the cells."""
     t, values = desk.ui.t, desk.values
     counts, lengths, buttons = st.columns([2, 2, 3], vertical_alignment="bottom")
-    counts.slider(t("sampling.grid_samples"), 1, 10, key=desk.bound("samples", values["samples"]),
+    counts.slider(t("sampling.grid_samples"), 1, 10, values["samples"], key=desk.bound("samples", values["samples"]),
                   on_change=desk.changed, args=("samples",))  # fmt: skip
-    lengths.slider(t("sampling.grid_tokens"), 2, 24, key=desk.bound("tokens", values["tokens"]),
+    lengths.slider(t("sampling.grid_tokens"), 2, 24, values["tokens"], key=desk.bound("tokens", values["tokens"]),
                    on_change=desk.changed, args=("tokens",), help=t("sampling.grid_help"))  # fmt: skip
     filling: Filling | None = desk.get("filling")
     going = filling is not None and not filling.stopped and len(filling.done) < filling.total

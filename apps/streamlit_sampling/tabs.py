@@ -14,24 +14,17 @@ from apps.streamlit_sampling.squares import squares
 from apps.streamlit_sampling.steps import steps
 from apps.streamlit_sampling.two import two
 from apps.streamlit_sampling.under import under
-from apps.streamlit_sampling.working import work
 from apps.streamlit_sampling.written import written
 
 DRAWN: Mapping[str, Callable[[Desk], None]] = {"waterfall": shown, "two": two, "grid": squares}
 
 
 def tabs(desk: Desk) -> None:
-    """Settings and buttons, what is to be done, then what came of it; nothing but the work without a text."""
+    """Settings and buttons, then what is known of the next token; nothing without a text."""
     if desk.exploration is None:
-        work(desk)
-        desk.show_failure()
-        if desk.exploration is None:
-            return
-        st.rerun()  # the text folds, and the rest is there
+        return
     settings(desk)
     steps(desk)
-    work(desk)
-    desk.show_failure()
     if desk.opened is None:
         with st.spinner(desk.ui.t("sampling.reading")):
             desk.open()

@@ -27,8 +27,8 @@ def two(desk: Desk) -> None:
     for place, row in zip(places[1:], controls(desk.ui.lang, OTHER), strict=True):
         name = f"{row.name}2"
         with place:
-            st.slider(row.label, row.low, row.high, step=row.step, key=desk.bound(name, values[name]), help=row.help,
-                      on_change=desk.changed, args=(name,))  # fmt: skip
+            st.slider(row.label, row.low, row.high, values[name], step=row.step, key=desk.bound(name, values[name]),
+                      help=row.help, on_change=desk.changed, args=(name,))  # fmt: skip
     changes = {name: values[f"{name}2"] for name in OTHER}
     one, other = desk.moment(), desk.moment(desk.recipe_with(values["order2"], **changes), "other")
     st.markdown(plain(compared_told(compare(one.stages[-1], other.stages[-1]), desk.ui.words)))
