@@ -120,6 +120,8 @@ def _ask(answers: Answers, keeping: Keeping, outbox: gr.Textbox) -> None:
     asks = [event(answers.ask, read, parts.begun, **INTERNAL) for event in (parts.ask.click, parts.question.submit)]
     ready = [given.then(answers.waiting, read, parts.begun, **INTERNAL),
              keeping.parts.ready.change(answers.waiting, read, parts.begun, **INTERNAL)]  # fmt: skip
+    for begun in asks:  # the answer is to be in sight
+        begun.success(lambda: gr.Accordion(open=False), None, keeping.parts.fold, **INTERNAL)
     for begun in (*asks, *ready):
         followed = begun.success(answers.follow, read, parts.followed, **INTERNAL)
         for one in (begun, followed):

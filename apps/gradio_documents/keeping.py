@@ -155,7 +155,7 @@ class Keeping:
             return found.collection or self.desk.found(values, person)
 
         update = self._did(act, values, request)
-        yield update | lines | {parts.web: gr.Accordion(open=not lines[parts.found])}
+        yield update | lines
 
     def sample(self, values: Values, request: gr.Request) -> Update:
         """Our twelve short documents."""
@@ -191,10 +191,12 @@ class Keeping:
             parts.new_name: one.title if one is not None else "",
             parts.share: gr.Checkbox(value=one is not None and one.shared, visible=stays and person.role == "teacher"),
             parts.adding: gr.Accordion(visible=stays or one is None, open=not files),
-            parts.files: gr.Accordion(visible=bool(files), open=failed),
+            parts.files: gr.Accordion(visible=bool(files)),
             parts.file: gr.Dropdown([(file.name, file.id) for file in files], value=files[0].id if files else None),
             parts.remove: gr.Button(visible=mine), parts.sure: gr.Button(visible="hidden"),
         } | self._versions(one if mine else None, person)  # fmt: skip
+        if not files or failed or self.desk.job(one) is not None:  # else it stays as it is
+            update[parts.fold] = gr.Accordion(open=True)
         update |= self._running(one, files, mine) if one is not None else self._idle()
         return update | ({parts.alert: kit.error_html(error, self.ui)} if error is not None else {})
 

@@ -115,11 +115,12 @@ def ask(ui: Ui) -> Ask:
     with gr.Row():
         made["mode"] = gr.Dropdown([(t(f"documents_ask.modes.{mode}"), mode) for mode in MODES], value=MODES[0],
                                    label=t("documents_ask.mode"), info=t("documents_ask.mode_help"),
-                                   elem_id="documents-mode")  # fmt: skip
+                                   scale=3, min_width=200, elem_id="documents-mode")  # fmt: skip
         made["compared"] = gr.Radio([(t(f"documents_ask.compare.{one}"), one) for one in COMPARED], value=COMPARED[0],
-                                    label=t("documents_ask.compared"), elem_id="documents-compared")  # fmt: skip
+                                    label=t("documents_ask.compared"), scale=4, min_width=300,
+                                    elem_id="documents-compared")  # fmt: skip
         made["follow"] = gr.Checkbox(label=t("documents_ask.follow"), info=t("documents_ask.follow_help"),
-                                     visible=False, elem_id="documents-follow")  # fmt: skip
+                                     scale=3, min_width=200, visible=False, elem_id="documents-follow")  # fmt: skip
     made["alert"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-ask-alert")
     made["progress"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-ask-progress")
     _answers(ui, made)

@@ -26,6 +26,7 @@ class Shelf:
 
     chosen: gr.Dropdown
     summary: gr.HTML
+    fold: gr.Accordion
     new: gr.Accordion
     name: gr.Textbox
     embedder: gr.Dropdown
@@ -74,8 +75,8 @@ class Shelf:
     @property
     def written(self) -> list[Any]:
         """What another state of the collection writes."""
-        return [self.chosen, self.summary, self.name, self.manage, self.new_name, self.share, self.version,
-                self.rollback, self.sure, self.adding, self.drop, self.url, self.pasted, self.web, self.found,
+        return [self.chosen, self.summary, self.fold, self.name, self.manage, self.new_name, self.share,
+                self.version, self.rollback, self.sure, self.adding, self.drop, self.url, self.pasted, self.found,
                 self.files, self.file, self.remove, self.ready, *self.looked]  # fmt: skip
 
 
@@ -85,18 +86,21 @@ def shelf(ui: Ui) -> Shelf:
     with gr.Row(equal_height=False):
         made["chosen"] = gr.Dropdown([], value=None, label=ui.t("documents.collection"), scale=2, min_width=220,
                                      info=ui.t("glossary.collection.text"), elem_id="documents-collection")  # fmt: skip
-        with gr.Column(scale=3, min_width=240):
-            made["summary"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-summary")
-            _new(ui, made)
-            _manage(ui, made)
-    _adding(ui, made)
-    _web(ui, made)
+        made["summary"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-summary")
+    label = " · ".join(ui.t(f"documents.{name}") for name in ("table", "bring", "web", "new", "manage"))
+    made["fold"] = gr.Accordion(label, open=False, elem_id="documents-shelf")
+    with made["fold"]:
+        _files(ui, made)
+        _adding(ui, made)
+        _web(ui, made)
+        _new(ui, made)
+        _manage(ui, made)
+    made["found"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-web-found")
     made["alert"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-alert")
     made["progress"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-progress")
     with gr.Row():
         made["cancel"] = gr.Button(ui.t("documents.cancel"), size="sm", visible="hidden", elem_id="documents-cancel")
         made["go_on"] = gr.Button(ui.t("documents.go_on"), size="sm", visible="hidden", elem_id="documents-go-on")
-    _files(ui, made)
     made["clock"] = gr.Timer(LOOK_S, active=False)
     made["ready"] = gr.Textbox("", label=ui.t("documents.table"), elem_classes="atelier-hidden")
     return Shelf(**made)
@@ -167,12 +171,11 @@ def _web(ui: Ui, made: dict[str, Any]) -> None:
                                        elem_id="documents-web-query")  # fmt: skip
             made["search"] = gr.Button(t("documents_web.add"), variant="primary", scale=0, min_width=110,
                                        elem_id="documents-web-search")  # fmt: skip
-    made["found"] = gr.HTML(elem_classes="atelier-slot", elem_id="documents-web-found")
 
 
 def _files(ui: Ui, made: dict[str, Any]) -> None:
     t = ui.t
-    with gr.Accordion(t("documents.table"), open=True, visible=False, elem_id="documents-files") as made["files"]:
+    with gr.Accordion(t("documents.table"), visible=False, elem_id="documents-files") as made["files"]:
         made["table"] = gr.HTML(elem_id="documents-table")
         with gr.Row():
             made["file"] = gr.Dropdown([], label=t("documents.choose_file"), scale=3, min_width=180,

@@ -195,7 +195,7 @@ def test_the_web_becomes_a_temporary_collection(tmp_path: Path, monkeypatch: pyt
         assert "reading" in waiting[parts.found] and found[parts.chosen].value == passing.id
         assert "1 of 2." in found[parts.found] and "b.example" in found[parts.found]
         assert found[parts.chosen].choices == [("Web: ours polaire (temporary)", passing.id)]
-        assert not found[parts.adding].visible and not found[parts.share].visible
+        assert not found[parts.adding].visible and not found[parts.share].visible and parts.fold not in found
         assert all(set(update) <= set(parts.written) for update in (refused, waiting, found))
         renamed = keeping.rename({parts.chosen: passing.id, parts.new_name: "Bears"}, request)
         assert parts.alert in renamed and engine.collections.passing(LOCAL.id)[0].title == "ours polaire"
