@@ -53,7 +53,7 @@ def lay_out(ui: Ui, kind: Kind) -> Shown:
             made["strip"] = scored_strip(elem_id="quality-strip")
         if kind == "quantizations":
             measures = [(t(f"quality_kinds.measures.{one}"), one) for one in quality_charts.MEASURES]
-            made["measure"] = gr.Radio(measures, value="perplexity", label=t("quality_kinds.measure"),
+            made["measure"] = gr.Radio(measures, value=quality_charts.MEASURES[0], label=t("quality_kinds.measure"),
                                        elem_id="quality-measure")  # fmt: skip
         if kind in ("quantizations", "speed"):
             made["plot"] = gr.Plot(show_label=False, label=t(f"quality.tab.{kind}"), elem_classes="atelier-scroll")

@@ -51,7 +51,7 @@ def scatter(result: Result, measure: str, words: Words) -> Any:
     bars = base.mark_rule(color=OKABE_ITO["blue"]).encode(y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q")
     shape = alt.Shape("base:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "square"]))
     dots = base.mark_point(filled=True, size=90, color=OKABE_ITO["blue"], opacity=1).encode(y=y, shape=shape)
-    names = base.mark_text(dy=-12, color=OKABE_ITO["vermillion"]).encode(y=y, text="name:N")
+    names = base.mark_text(align="left", dx=9, dy=-9, color=OKABE_ITO["vermillion"]).encode(y=y, text="name:N")
     return alt.layer(bars, dots, names).configure(locale=number_locale(words))
 
 
