@@ -9,7 +9,7 @@ from apps.streamlit_sampling.outside import outside
 from apps.streamlit_sampling.prompt import prompt
 from apps.streamlit_sampling.tabs import tabs
 from apps.streamlit_sampling.under import notions
-from apps.streamlit_sampling.working import work
+from apps.streamlit_sampling.working import working
 from apps.streamlit_sampling.written import session
 
 ui = kit.page("sampling")
@@ -17,8 +17,7 @@ wide()
 desk = Desk(ui)
 with kit.guard(ui):
     if desk.inside:
-        work(desk)
-        desk.show_failure()
+        working(desk)
         prompt(desk)
         tabs(desk)
         session(desk)

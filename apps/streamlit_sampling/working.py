@@ -22,6 +22,13 @@ from engine.types import Message
 TOKENS = 10  # of the button that runs on
 
 
+def working(desk: Desk) -> None:
+    """The place where the work shows its progress and its failure; whatever comes, the rest stays where it is."""
+    with st.container():
+        work(desk)
+        desk.show_failure()
+
+
 def work(desk: Desk) -> None:
     """Do what is wanted; what goes wrong is kept as a sentence, and nothing that was explored is lost."""
     wanted = desk.get("wanted")
