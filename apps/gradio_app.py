@@ -32,7 +32,7 @@ from apps.gradio_look import CSS, PageInLanguage, theme
 from apps.gradio_quality import api as quality_api
 from apps.gradio_sampling import api as sampling_api
 from apps.options import Options
-from apps.tabs import chat, comptine, documents, models, quality, room
+from apps.tabs import chat, comptine, documents, models, quality, room, sampling
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS, Section
 from engine.engine import Engine
@@ -59,6 +59,7 @@ TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "documents": documents.build,
     "comptine": comptine.build,
+    "sampling": sampling.build,
     "quality": quality.build,
     "models": models.build,
     "room": room.build,

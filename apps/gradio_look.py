@@ -59,6 +59,7 @@ CSS = """
 #conversations li { display: flex; gap: .25rem; align-items: center; margin: 0; padding: .1rem 0; }
 #conversations li > :first-child { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; text-align: left; border-color: transparent; }
+#sampling-tree button { text-align: left; overflow-wrap: anywhere; max-width: 100%; }
 #exports button { display: block; width: 100%; text-align: left; margin: .15rem 0; }
 #history .placeholder-content { padding: 0 1rem; }
 #files span { margin-right: .8rem; }

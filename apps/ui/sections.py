@@ -29,6 +29,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("chat", ":material/forum:", "pages/chat.py"),
     Section("documents", ":material/description:", "pages/documents.py"),
     Section("comptine", ":material/format_list_numbered:", "pages/comptine.py"),
+    Section("sampling", ":material/casino:", "pages/sampling.py"),
     Section("quality", ":material/monitoring:", "pages/quality.py"),
     Section("models", ":material/deployed_code:", "pages/models.py"),
     Section("room", ":material/groups:", "pages/room.py", frozenset({"teacher"}), class_only=True),
