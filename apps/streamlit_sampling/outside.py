@@ -7,12 +7,12 @@ import streamlit as st
 from apps.streamlit_components import waterfall
 from apps.streamlit_kit import plain
 from apps.streamlit_sampling.desk import Desk
+from apps.streamlit_sampling.prompt import LONGEST
 from apps.streamlit_sampling.settings import order, settings
 from apps.ui.sampling import percent, waterfall_data
 from engine.sampling import TopN, judged, remote
 from engine.types import Message
 
-LONGEST = 20_000  # characters
 TOKENS = 10  # that such a model writes at once
 
 

@@ -40,7 +40,8 @@ def _form(desk: Desk) -> None:
 def _text(desk: Desk) -> str:
     """The key of the text's field; it holds what was typed also when it was not drawn for a while."""
     key = desk.key("text")
-    st.session_state[key] = st.session_state.get(key, desk.get("typed", ""))
+    if key not in st.session_state:  # what a person is typing is never written over
+        st.session_state[key] = desk.get("typed", "")
     desk.set("typed", st.session_state[key])
     return key
 

@@ -57,6 +57,8 @@ def _more(desk: Desk) -> None:
                 _control(desk, row)
     if desk.values["order"] == "huggingface":
         st.caption(t("sampling.order_less"))
+    elif desk.ui.params["samplers"]:
+        st.caption(t("sampling.order_own"))
     st.selectbox(t("sampling.form"), KINDS, key=desk.bound("kind", desk.values["kind"]), on_change=desk.changed,
                  args=("kind",), format_func=lambda name: t(f"sampling.form_{name}"),
                  help=t("sampling.form_help"))  # fmt: skip
