@@ -212,9 +212,11 @@ def _fetched(url: str, *_: object) -> Fetched:
 
 
 @pytest.mark.browser
-def test_a_pdf_is_dropped_asked_and_its_page_opened(site: Site, chromium: Any, tmp_path: Path) -> None:
-    file = tmp_path / "Règlement d’été (1).pdf"
-    file.write_bytes(pdf("La piscine ouvre le lundi.", "Le bonnet de bain est obligatoire."))
+def test_a_pdf_is_dropped_asked_and_its_page_opened(
+    indexed: dict[str, Any], site: Site, chromium: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "Règlement d’hiver (2).pdf"
+    file.write_bytes(pdf("La patinoire ouvre le lundi.", "Le casque de hockey est obligatoire."))
     context = chromium.new_context(viewport={"width": 1366, "height": 900}, locale="fr-FR")
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
@@ -222,14 +224,15 @@ def test_a_pdf_is_dropped_asked_and_its_page_opened(site: Site, chromium: Any, t
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(site.language("fr") + "?section=documents")
     page.locator("#documents-examples button").nth(2).wait_for()  # the page has opened what its address says
+    for fold in ("shelf", "bring"):  # folded once a collection has files
+        page.locator(f"#documents-{fold} button.label-wrap").first.click()
     page.locator("#documents-drop input[type=file]").set_input_files(str(file))
-    page.locator("#documents-table").get_by_text("✓ lu").first.wait_for()
-    assert file.name in page.locator("#documents-table").inner_text()
-    page.locator("#documents-question textarea").fill("Faut-il porter un bonnet de bain ?")
+    page.locator("#documents-table tr", has_text=file.name).get_by_text("✓ lu").wait_for()
+    page.locator("#documents-question textarea").fill("Faut-il porter un casque de hockey ?")
     page.locator("#documents-ask").click()
     page.locator("#documents-stats p").wait_for()
     page.locator('#documents-answer a[href="#passage-1"]').first.click()
-    page.locator("#documents-around mark").get_by_text("bonnet de bain").wait_for()
+    page.locator("#documents-around mark").get_by_text("casque de hockey").wait_for()
     assert "passage" in (page.locator("#documents-page img").get_attribute("alt") or "")
     assert not errors
     context.close()
