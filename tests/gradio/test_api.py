@@ -26,8 +26,9 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     stored = ["/branch", "/continue", "/conversations", "/export", "/regenerate", "/trace"]
     rhyme = ["/comptine_run", "/comptine_sweep", "/comptine_tokens"]
     documents = ["/documents_ask", "/documents_evaluate", "/documents_index", "/documents_search"]
-    sampling = ["/sampling_stages", "/sampling_step"]
-    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents + sampling)
+    inside = ["/sampling_stages", "/sampling_step"]
+    quality = ["/quality_perplexity", "/quality_quantizations", "/quality_questions", "/quality_speed"]
+    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents + inside + quality)
     assert not found["unnamed_endpoints"]
 
 
