@@ -15,7 +15,7 @@ from tests.standins.attached import busy, worker
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 LONG = "Write a very long story about the sea, with many chapters."
-ENDLESS = "1200"  # tokens: with temperature 0 the model fills them, so that no page is too slow to stop it
+ENDLESS = "1900"  # tokens: with temperature 0 the model fills them, so that no page is too slow to stop it
 AGAIN = "Tell me how one bakes bread."
 BEGUN = 130  # characters: more than a line of progress and the buttons beside it have
 # Words of everything that could run or fetch something, as a model may write them
