@@ -22,7 +22,7 @@ SECRET = re.compile(
 )
 BEHIND_CHILDREN_NICE = 10
 # For work in the background, unless our own environment says otherwise: glibc keeps apart what each thread has freed,
-# and Lance reads 8192 rows at a time. `bench rag`, 100,000 chunks: 703 MiB above start without, 554 with
+# and Lance reads 8192 rows at a time. `bench rag`, 100,000 chunks: 554 MiB above start with, 703 in an earlier run
 THRIFTY: Mapping[str, str] = MappingProxyType({"MALLOC_ARENA_MAX": "2", "LANCE_DEFAULT_BATCH_SIZE": "1024"})
 
 
