@@ -12,6 +12,7 @@ import pytest
 from engine.person import LOCAL
 from tests.browser.tabs import PATIENCE_MS
 from tests.gradio.conftest import Site
+from tests.standins.app_server import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -131,7 +132,7 @@ def test_a_question_is_answered_while_it_comes(site: Site, request: pytest.Fixtu
     site.echo.release.set()
     tab.button(send).wait_for()
     tab.shows("tok/s")
-    assert tab.history().count("drop") == 60
+    page.wait_for_function("document.querySelector('#history').innerText.split('drop').length === 61")
     page.wait_for_function(f"document.querySelector('{BOX}').value === ''")
     assert page.locator("#gauge [role=img]").first.get_attribute("aria-label")
     assert tab.hosts == {urlsplit(site.address).netloc}  # nothing phones home, fonts included
@@ -201,7 +202,7 @@ def test_the_seed_is_drawn_for_each_answer(site: Site, english: Tab) -> None:
 def test_an_example_runs_with_one_click(english: Tab) -> None:
     english.example(FIRST["en"]).click()
     english.shows("tok/s")
-    assert english.history().count(FIRST["en"]) == 2
+    assert wait_for(lambda: english.history().count(FIRST["en"]) == 2)
 
 
 def test_two_people_see_nothing_of_each_other(site: Site, tab: Tab, english: Tab) -> None:

@@ -16,6 +16,7 @@ from engine.conversation import ChatSettings, Conversation, Node
 from engine.person import LOCAL
 from engine.prompts import Prompt, Prompts
 from tests.gradio.conftest import Site
+from tests.standins.app_server import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -115,7 +116,7 @@ def test_two_pages_of_one_person_do_not_take_each_others_answer(site: Site, page
     other.locator("#acts-left button[data-act=regenerate]").click()
     other.locator("#alert").get_by_text(FR.t("prompt_problem.being_written")).wait_for()
     other.locator("#stop").wait_for()  # it shows what the first one asked for
-    assert "held drop" in other.inner_text("#history")
+    assert wait_for(lambda: "held drop" in other.inner_text("#history"))
     site.echo.release.set()
     for one in (page, other):
         one.locator("#stop").wait_for(state="hidden")
@@ -137,7 +138,7 @@ def test_what_another_interface_writes_cannot_be_continued_and_comes_by_itself(s
     site.echo.release.set()
     writing.ended()
     page.locator("#acts-left button[data-act=continue]:enabled").wait_for()
-    assert page.inner_text("#history").count("drop") == 60
+    assert wait_for(lambda: page.inner_text("#history").count("drop") == 60)  # drawn after the buttons
 
 
 def test_hostile_prompts_and_imports_run_and_fetch_nothing_and_a_prompt_is_deleted(site: Site, page: Any) -> None:
