@@ -77,7 +77,7 @@ def test_sqlite_settings(tmp_path: Path) -> None:
     assert pragma(store, "journal_mode") == "wal"
     assert pragma(store, "foreign_keys") == 1
     assert pragma(store, "synchronous") == 1  # NORMAL
-    assert pragma(store, "busy_timeout") == 10_000
+    assert pragma(store, "busy_timeout") == 30_000
     store.close()
 
 
