@@ -226,10 +226,9 @@ class Pane(Asking):
             yield self.unchanged()
             return
         before, one = known.chat.conversation, self.at(where, request)
-        if one.chat.conversation is not before:
+        awaits = self._awaits(acts.in_hand(one.chat.conversation, where.hand), one)
+        if one.chat.conversation is not before or not awaits:  # another event may have read the end before this one
             yield self._page(values, one, request, hand=where.hand, shown=where.shown)
-        elif not self._awaits(acts.in_hand(one.chat.conversation, where.hand), one):
-            yield self._hand(where, one)
         else:
             yield self.unchanged()
 
