@@ -5,8 +5,9 @@ Its public names, each imported at first use. Knows no interface.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.lazy import at_first_use
 
 if TYPE_CHECKING:
     from engine.comptine.behaviours import BEHAVIOURS
@@ -89,15 +90,4 @@ _NAMES = {
     "sweepfile": "SweepFile",
     "tokens": "Tokens count",
 }
-_LATER = {
-    name.partition(":")[0]: (module, name.partition(":")[2] or name)
-    for module, names in _NAMES.items()
-    for name in names.split()
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(name)
-    module, own = _LATER[name]
-    return getattr(import_module(f"engine.comptine.{module}"), own)
+__getattr__ = at_first_use(__name__, _NAMES)

@@ -5,8 +5,9 @@ Its public names, each imported at first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from engine.lazy import at_first_use
 
 if TYPE_CHECKING:
     from engine.sampling.chain import HUGGING_FACE_ORDER, LLAMA_ORDER, Kind, Stage, Step, chain_of, run_chain
@@ -75,15 +76,4 @@ _NAMES = {
     "top_n": "Candidate TopN remote served",
     "words": "Vocabulary",
 }
-_LATER = {
-    shown: (f"{__name__}.{module}", name or shown)
-    for module, names in _NAMES.items()
-    for shown, _, name in (entry.partition(":") for entry in names.split())
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(name)
-    module, named = _LATER[name]
-    return getattr(import_module(module), named)
+__getattr__ = at_first_use(__name__, _NAMES)
