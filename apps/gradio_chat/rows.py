@@ -11,7 +11,7 @@ from typing import Any
 
 from apps.gradio_kit import Ui
 from apps.ui import present
-from apps.ui.node import node_line, totals
+from apps.ui.node import beginning, node_line, passages, totals
 from apps.ui.window import Fate
 from engine.conversation import Conversation, Node
 from engine.live import Live
@@ -47,6 +47,11 @@ def _rows(ui: Ui, node: Node, fate: Fate | None) -> Iterator[Row]:
         yield folded(ui.t("chat.reasoning"), fenced(node.reasoning))
     role = "user" if node.role == "user" else "assistant"
     yield {"role": role, "content": "\n\n".join([*_before(ui, node), _text(ui, node, fate), *_notes(ui, node, fate)])}
+    if found := passages(node):
+        told = "\n\n".join(
+            f"**{_plain(f'[{one.number}] {one.place}')}**\n\n{fenced(beginning(one.text))}" for one in found
+        )
+        yield folded(f"{ui.t('documents_ask.passages')} ({len(found)})", told)
     if line := node_line(node, ui.words):
         yield folded(line, fenced(present.stats_json(node.stats or {}), "json"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,15 +10,15 @@ import streamlit as st
 from apps.streamlit_chat.pane import Pane, Pending
 from apps.streamlit_kit import guard, plain
 from apps.ui.documents import index_progress, named
+from apps.ui.node import beginning
+from apps.ui.node import passages as node_passages
 from engine.conversation import Node
 from engine.errors import error_from
 from engine.jobs import OPEN
 from engine.rag import sources
 from engine.rag.chatting import taken_in
-from engine.rag.grounding import Grounding
 
 LOOK_EVERY_S = 1.0
-SHOWN = 1200  # characters of a passage
 
 
 def grounded(pane: Pane) -> None:
@@ -82,11 +81,10 @@ def _reading(pane: Pane, waiting: Pending) -> None:
 
 def passages(pane: Pane, node: Node) -> None:
     """What the answer was made from, folded; its marks are their numbers."""
-    record: Mapping[str, object] | None = node.grounding
-    found = Grounding.of(record).sources if record is not None else ()
+    found = node_passages(node)
     if not found:
         return
     with st.expander(f"{pane.ui.t('documents_ask.passages')} ({len(found)})", icon=":material/library_books:"):
         for one in found:
             st.markdown(f"**\\[{one.number}\\] {plain(one.place)}**")
-            st.text(one.text[:SHOWN] + ("…" if len(one.text) > SHOWN else ""))
+            st.text(beginning(one.text))

@@ -1,5 +1,5 @@
-"""A message of a conversation as one line: tokens, speed, seed, why it ended; and what cannot be done with it now.
-Knows no widget.
+"""A message of a conversation as one line: tokens, speed, seed, why it ended; what it was made from; what cannot be
+done with it now. Knows no widget.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from apps.ui.i18n import Words
 from apps.ui.present import stats_line
 from engine.conversation import Node
+from engine.rag.grounding import Grounding, Source
 from engine.types import Stats, Usage
+
+PASSAGE_SHOWN = 1200  # characters
 
 
 def node_line(node: Node, words: Words) -> str:
@@ -31,6 +34,16 @@ def totals(path: Sequence[Node], words: Words) -> str:
     """The messages of a conversation, and the tokens that the model wrote for them."""
     written = sum((node.usage or {}).get("completion_tokens") or 0 for node in path)
     return words.t("chat_act.total", messages=len(path), tokens=written)
+
+
+def passages(node: Node) -> tuple[Source, ...]:
+    """What the answer was made from; its marks are their numbers. Nothing where it is grounded in nothing."""
+    return Grounding.of(node.grounding).sources if node.grounding is not None else ()
+
+
+def beginning(text: str) -> str:
+    """The text, or as much of it as is shown under an answer."""
+    return text if len(text) <= PASSAGE_SHOWN else f"{text[:PASSAGE_SHOWN]}…"
 
 
 def held_up(node: Node) -> frozenset[str]:

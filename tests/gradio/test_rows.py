@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,8 @@ from apps.gradio_chat import acts
 from apps.gradio_chat.rows import rows
 from apps.ui.i18n import words
 from engine.conversation import Conversation, Node
+from engine.rag.grounding import Grounding
+from tests.standins.passages import sources
 
 SAID = Node("1", None, "user", "Bonjour", 1.0)
 ANSWER = Node("2", "1", "assistant", "Salut", 2.0, outcome="stop", stats={"tokensPerSecond": 9.0},
@@ -46,3 +49,13 @@ def test_the_message_in_hand_says_its_tokens_where_they_were_counted() -> None:
     chat = cast(Any, SimpleNamespace(conversation=talk(SAID, ANSWER), can_undo=False, can_redo=False))
     assert "<span>12 tokens</span>" in acts.of_message(page("en"), chat, "1", 12)
     assert "tokens</span>" not in acts.of_message(page("en"), chat, "1")
+
+
+def test_the_passages_of_an_answer_stand_folded_before_its_statistics() -> None:
+    record = Grounding("documents_only", "documents_only", "q", "q", "fr", sources=sources()).record()
+    found = [row for _, row in rows(page(), talk(SAID, replace(ANSWER, grounding=record)))]
+    titles = [row["metadata"]["title"] for row in found if "metadata" in row]
+    assert titles[0] == "Passages (2)" and len(titles) == 2 and "tok/s" in titles[1]
+    shown = found[-2]["content"]
+    assert "```text" in shown and "été.pdf" in html.unescape(shown)
+    assert all("<" not in one for one in shown.split("```")[::2])  # outside the fences nothing is HTML
