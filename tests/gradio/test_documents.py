@@ -27,6 +27,7 @@ from engine.settings import Settings
 from tests.browser.tabs import PATIENCE_MS
 from tests.documents.files import pdf
 from tests.gradio.conftest import EchoEngine, Site, serving
+from tests.standins.app_server import wait_for
 from tests.standins.rag import EMBEDDER, SMALL, fill
 
 CAT = "Le chat de la gardienne dort sur le tapis rouge du salon pendant toute la matinée."
@@ -212,6 +213,15 @@ def _fetched(url: str, *_: object) -> Fetched:
 
 
 @pytest.mark.browser
+def _unfolded(title: Any) -> bool:
+    """Whether that part stands open; it is opened and left a moment where it does not."""
+    if "open" in (title.get_attribute("class") or "").split():
+        return True
+    title.click()
+    title.page.wait_for_timeout(2000)
+    return False
+
+
 def test_a_pdf_is_dropped_asked_and_its_page_opened(
     indexed: dict[str, Any], site: Site, chromium: Any, tmp_path: Path
 ) -> None:
@@ -224,8 +234,10 @@ def test_a_pdf_is_dropped_asked_and_its_page_opened(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(site.language("fr") + "?section=documents")
     page.locator("#documents-examples button").nth(2).wait_for()  # the page has opened what its address says
-    for fold in ("shelf", "bring"):  # folded once a collection has files
-        page.locator(f"#documents-{fold} button.label-wrap").first.click()
+    for fold in ("shelf", "bring"):  # folded once a collection has files, by whichever update comes last
+        title = page.locator(f"#documents-{fold} button.label-wrap").first
+        title.wait_for()
+        assert wait_for(lambda title=title: _unfolded(title), PATIENCE_MS / 1000)
     page.locator("#documents-drop input[type=file]").set_input_files(str(file))
     page.locator("#documents-table tr", has_text=file.name).get_by_text("✓ lu").wait_for()
     page.locator("#documents-question textarea").fill("Faut-il porter un casque de hockey ?")
