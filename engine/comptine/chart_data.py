@@ -10,8 +10,9 @@ from statistics import median
 from typing import Any
 
 from engine.comptine.cell import CellResult
-from engine.comptine.statistics import survival, wilson
+from engine.comptine.effective import survival
 from engine.comptine.summary import RATES, YES_NO, by_setting, rate, share
+from engine.statistics import wilson
 
 Row = dict[str, Any]
 FACTORS = ("model", "shots", "place", "variant", "language", "first", "last", "virtual_window", "policy")

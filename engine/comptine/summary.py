@@ -1,6 +1,6 @@
 """What a sweep's cells say together: means with intervals per setting, and the effective context of each curve.
 
-Knows no model and no chart; the unit is the seed (engine.comptine.statistics).
+Knows no model and no chart; the unit is the seed (engine.statistics).
 """
 
 from __future__ import annotations
@@ -12,17 +12,9 @@ from statistics import fmean, median
 from typing import Any
 
 from engine.comptine.cell import Cell, CellResult
-from engine.comptine.statistics import (
-    Interval,
-    Length,
-    Paired,
-    bootstrap,
-    by_seed,
-    effective_context,
-    paired,
-    wilson,
-)
+from engine.comptine.effective import Length, effective_context
 from engine.errors import BadInput
+from engine.statistics import Interval, Paired, bootstrap, by_seed, paired, wilson
 
 RATES = ("strict", "normalized", "fuzzy")  # one number per prompt, so its mean is resampled
 YES_NO = ("obedience", "gibberish", "in_order")  # yes or no per prompt: Wilson

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.comptine.statistics import Interval, Paired, bootstrap, paired, wilson
 from engine.errors import BadFile, BadInput
 from engine.quality.questions import BYTES_MAX, ITEMS_MAX, LETTERS, Item
+from engine.statistics import Interval, Paired, bootstrap, paired, wilson
 
 # Each 0 or 1 for an item, but for `p_right`
 MEASURES = {

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.comptine.statistics import Interval, Paired, bootstrap, paired, wilson
 from engine.errors import BadInput, BadParameter
 from engine.rag.looking import Table, look
 from engine.rag.metrics import ndcg_at, recall_at, reciprocal_rank
@@ -22,6 +21,7 @@ from engine.rag.questions import Kind, Question
 from engine.rag.rerank import Reranker
 from engine.rag.retrieval import default
 from engine.rag.values import Chunk, Embedder, Retrieval, Splitting
+from engine.statistics import Interval, Paired, bootstrap, paired, wilson
 
 Hit = Literal["document", "answer"]
 Vector = NDArray[np.float32]

@@ -12,13 +12,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.comptine.statistics import Interval, bootstrap, wilson
 from engine.errors import BadInput
 from engine.params import Params
 from engine.rag.citations import correctness, unmarked
 from engine.rag.metrics import exact_match, token_f1
 from engine.rag.questions import KINDS, Kind, Question, QuestionSet
 from engine.rag.values import Retrieval, Splitting
+from engine.statistics import Interval, bootstrap, wilson
 
 if TYPE_CHECKING:
     from engine.engine import Engine, Model
