@@ -95,9 +95,15 @@ def step_back() -> None:
 
 
 def give_way(nice: int) -> None:
-    """Let others go first, down to that niceness. For the child itself; Windows sets it at the start."""
+    """Let others go first, down to that niceness. For the child itself; Windows sets it at the start.
+
+    At the lowest, Linux gives it only what nobody else wants (SCHED_IDLE, sched(7)): niceness alone leaves it a
+    seventieth of a core, for which llama.cpp's threads wait for each other.
+    """
     if sys.platform != "win32":
         os.nice(max(0, nice - os.nice(0)))
+    if sys.platform == "linux" and nice >= LOWEST_NICE:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def die_with_parent(parent: int) -> None:

@@ -175,3 +175,11 @@ def test_a_child_has_a_group_of_its_own_in_our_session() -> None:
         found = os.getsid(process.pid), os.getpgid(process.pid)
         child.kill(process)
     assert found == (os.getsid(0), process.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a policy of Linux's scheduler")
+@pytest.mark.parametrize(("nice", "policy"), [(10, "SCHED_OTHER"), (child.LOWEST_NICE, "SCHED_IDLE")])
+def test_the_lowest_gets_what_nobody_else_wants(nice: int, policy: str) -> None:
+    code = f"import os; from engine import child; child.give_way({nice}); print(os.sched_getscheduler(0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == getattr(os, policy)
