@@ -26,7 +26,7 @@ BEHIND_CHILDREN_NICE = 10
 THRIFTY: Mapping[str, str] = MappingProxyType({"MALLOC_ARENA_MAX": "2", "LANCE_DEFAULT_BATCH_SIZE": "1024"})
 
 
-def start(module: str, *, background: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(module: str, *, background: bool = False) -> subprocess.Popen[str]:
     """A running `python -m module OUR_PID` with pipes on its three ends, in a process group of its own.
 
     The calling thread must outlive the child: Linux takes the end of that thread for the end of the parent.
@@ -44,7 +44,7 @@ def start(module: str, *, background: bool = False, environment: dict[str, str] 
         text=True,
         encoding="utf-8",
         errors="replace",
-        env=(dict(THRIFTY) if background else {}) | without_secrets(os.environ) | (environment or {}),
+        env=(dict(THRIFTY) if background else {}) | without_secrets(os.environ),
         # Ctrl-C in the terminal is for the parent alone, who then ends its children. Not a session of its own: Linux
         # weighs sessions before processes (sched(7), autogroup), and the niceness of either would mean nothing
         process_group=None if sys.platform == "win32" else 0,
@@ -74,9 +74,9 @@ class Launcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="launcher")
         self._thread.submit(os.getpid).result()  # an executor makes its thread when it is first needed
 
-    def start(self, module: str, *, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, module: str) -> subprocess.Popen[str]:
         """What the function `start` gives."""
-        return self._thread.submit(start, module, environment=environment).result()
+        return self._thread.submit(start, module).result()
 
     def close(self) -> None:
         """End the thread, and on Linux every child with it."""

@@ -6,7 +6,6 @@ import contextlib
 import json
 import secrets
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -25,9 +24,6 @@ from engine.settings import Settings
 
 LOG_LINES = 400
 GRACE_S = 1.0
-# Pages of 2 MiB for the key-value cache: 16 windows of 8192 tokens load in 1.0-2.6 s instead of 2.5-11 s where the
-# machine has such pages to give; in a virtual machine inside another, zeroing them was measured at 3-12 s all the same
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if sys.platform == "linux" else {}
 
 
 class Life:
@@ -51,6 +47,7 @@ class Life:
         self.exit_code: int | None = None
         self.pid: int | None = None
         self.stopped = False
+        self.since: float | None = None  # seconds since 1970, once it is ready
         self._was_ready = False
         self._settings = settings
         self._key = secrets.token_urlsafe(24)
@@ -122,7 +119,7 @@ class Life:
         """The process with its order given; None when it was stopped before that."""
         with self._lock:  # `stop` closes the pipe that the order goes through
             if not self.stopped:
-                process = self._process = self._launcher.start("engine.runtime.worker", environment=HUGE_PAGES)
+                process = self._process = self._launcher.start("engine.runtime.worker")
                 self.pid = process.pid
                 assert process.stdin
                 order = {"load": self.load.to_dict(), "key": self._key, "slot_dir": str(folder)}
@@ -161,6 +158,7 @@ class Life:
             self.error = LoadFailed(f"health check: {error}", model=self.load.alias, reason=str(error))
         else:
             self.load = replace(self.load, gpu_layers=told["gpu_layers"])
+            self.since = time.time()
             self._was_ready = True
 
     def _open(self, address: str, folder: Path) -> None:
