@@ -1,4 +1,4 @@
-"""Token strips, verses, chunks, passages, waterfalls for Streamlit. Knows Streamlit, and not what they are for."""
+"""Token strips, verses, chunks, passages, waterfalls, drop zones for Streamlit. Does not know what they are for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from apps.ui import chunks, citations, passages, sampling, strips, verses
+from apps.ui import chunks, citations, dropzone, passages, sampling, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -34,6 +34,10 @@ export default ({ data, parentElement, setTriggerValue }) =>
 _WATERFALL = """
 export default ({ data, parentElement, setTriggerValue }) =>
   waterfallView(parentElement.querySelector(".strips"), data, (told) => setTriggerValue("chosen", told));
+"""
+_DROP = """
+export default ({ data, parentElement, setTriggerValue }) =>
+  dropZone(parentElement.querySelector(".strips"), data, (told) => setTriggerValue("ended", told));
 """
 _LINKS = """
 export default ({ setTriggerValue }) => citationLinks((number) => setTriggerValue("opened", number));
@@ -123,6 +127,19 @@ def waterfall(data: Mapping[str, Any], key: str, on_choice: Callable[[], None] |
 def _waterfall() -> Any:
     script = sampling.script() + _WATERFALL
     return st.components.v2.component("atelier_waterfall", html=_ROOT, css=sampling.style(), js=script)
+
+
+def drop_zone(data: Mapping[str, Any], key: str, on_ended: Callable[[], None]) -> None:
+    """A place to drop a file (`apps.ui.dropzone.drop_data`), which goes to our own route. `on_ended` is called before
+    the page runs again; `apps.ui.dropzone.ended_of(st.session_state[key]["ended"])` tells there how it went.
+    """
+    _drop()(data=dict(data), key=key, on_ended_change=on_ended)
+
+
+@functools.cache
+def _drop() -> Any:
+    script = dropzone.script() + _DROP
+    return st.components.v2.component("atelier_drop", html=_ROOT, css=dropzone.style(), js=script)
 
 
 def opened_passage(key: str, on_opened: Callable[[], None]) -> None:
