@@ -2,7 +2,7 @@
 its rows are kept.
 
 One job at a time on this machine (over all processes on the data folder), one per person, persons in turn. Jobs run in
-niced child processes.
+niced child processes. What waits for the network, such as a download, has a lane of its own beside that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
@@ -28,6 +28,7 @@ from engine.tasks import Progress, TaskRun
 
 log = logging.getLogger(__name__)
 
+Lane = Literal["cores", "network"]
 OPEN: tuple[JobState, ...] = ("queued", "running")
 WRITE_EVERY_S = 1.0  # progress in the store; who asks this process gets it fresh
 YOUNG_S = 10.0  # a row appears this much before the note of who does it, at most
@@ -48,6 +49,7 @@ class _Own:
     owner: str
     run: TaskRun
     scratch: tuple[Path, ...]
+    lane: Lane = "cores"
     running: bool = False
     started: float | None = None
     progress: Progress | None = None
@@ -61,7 +63,7 @@ class JobQueue:
         self._rows = rows
         self._folder = settings.home / "jobs"
         self._nice = settings.job_nice
-        self._at_once = at_once
+        self._at_once: dict[Lane, int] = {"cores": at_once, "network": 1}
         self._own: dict[str, _Own] = {}  # in the order of submission
         self._served: dict[str, int] = {}  # owner → number of the last job that was begun for them
         self._begun = 0
@@ -72,18 +74,19 @@ class JobQueue:
 
     def submit(
         self, owner: str, task: str, args: Mapping[str, Any], title: str = "", scratch: Iterable[Path] = (),
-        *, secrets: Mapping[str, Any] | None = None,
+        *, secrets: Mapping[str, Any] | None = None, lane: Lane = "cores",
     ) -> Job:  # fmt: skip
         """The job, queued. `scratch` are files that it leaves behind when it is killed, `secrets` further arguments of
-        the task that are written nowhere, such as a key. Raises BadInput for a name that is no task.
+        the task that are written nowhere, such as a key; `lane` says what it takes, processors or the network alone.
+        Raises BadInput for a name that is no task.
         """
         run = TaskRun(task, args, secrets, self._nice)
         row = self._rows.add(owner, task, args, title or task)
-        own = _Own(row.id, owner, run, tuple(scratch))
+        own = _Own(row.id, owner, run, tuple(scratch), lane)
         self._leave_note(own)
         with self._changed:
             self._own[row.id] = own
-            self._start_threads()
+            self._start_threads(lane)
             self._changed.notify_all()
         return self._job(row)
 
@@ -131,28 +134,30 @@ class JobQueue:
         for thread in self._threads:
             thread.join(5)
 
-    def _start_threads(self) -> None:
-        while len(self._threads) < self._at_once and not self._closed.is_set():
-            number = len(self._threads)
-            thread = threading.Thread(target=self._work, args=(number,), name=f"jobs-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+    def _start_threads(self, lane: Lane) -> None:
+        names = {thread.name for thread in self._threads}
+        for number in range(self._at_once[lane]):
+            turn = str(number) if lane == "cores" else f"{lane}-{number}"
+            if f"jobs-{turn}" not in names and not self._closed.is_set():
+                thread = threading.Thread(target=self._work, args=(lane, turn), name=f"jobs-{turn}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
-    def _work(self, number: int) -> None:
-        """One job after another; this thread is the parent of their processes."""
-        while own := self._take():
+    def _work(self, lane: Lane, turn: str) -> None:
+        """One job of the lane after another; this thread is the parent of their processes."""
+        while own := self._take(lane):
             try:
-                with self._turn(number, own):
+                with self._turn(turn, own):
                     self._do(own)
             finally:
                 with self._changed:
                     self._forget(own)
                     self._changed.notify_all()
 
-    def _take(self) -> _Own | None:
+    def _take(self, lane: Lane) -> _Own | None:
         with self._changed:
             while not self._closed.is_set():
-                if own := self._next():
+                if own := self._next(lane):
                     own.running = True
                     self._begun += 1
                     self._served[own.owner] = self._begun
@@ -160,19 +165,20 @@ class JobQueue:
                 self._changed.wait()
         return None
 
-    def _next(self) -> _Own | None:
-        """The oldest job of the person who has waited longest for a turn and has none running."""
-        busy = {own.owner for own in self._own.values() if own.running}
-        waiting = [own for own in self._own.values() if not own.running and own.owner not in busy]
+    def _next(self, lane: Lane) -> _Own | None:
+        """The oldest job of the person who has waited longest for a turn and has none running in this lane."""
+        jobs = [own for own in self._own.values() if own.lane == lane]
+        busy = {own.owner for own in jobs if own.running}
+        waiting = [own for own in jobs if not own.running and own.owner not in busy]
         return min(waiting, key=lambda own: self._served.get(own.owner, 0), default=None)
 
     @contextmanager
-    def _turn(self, number: int, own: _Own) -> Iterator[None]:
+    def _turn(self, turn: str, own: _Own) -> Iterator[None]:
         """This machine's turn: another process on the same data folder may be running a job."""
         with ExitStack() as stack:
             while not own.run.cancelled:
                 try:
-                    stack.enter_context(file_lock(self._folder / f"running-{number}.lock", timeout=0.5))
+                    stack.enter_context(file_lock(self._folder / f"running-{turn}.lock", timeout=0.5))
                     break
                 except TimedOut:
                     continue

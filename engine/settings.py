@@ -5,6 +5,7 @@ the engine.
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KV_BYTES_PER_SLOT = 188 * 2**20  # one 8192-token window of SmolLM2-135M in f16, measured (DESIGN.md)
 MAX_SLOTS = 16
+SECRETS = Path(".streamlit") / "secrets.toml"  # where Streamlit looks for them, too
+HUB = "https://huggingface.co"
 
 
 def default_slots() -> int:
@@ -46,9 +49,14 @@ class Settings(BaseSettings):
     lancedb_uri: str | None = Field(None, description="object storage for the chunks of collections; None: `home`")
     collection_mb: int = Field(100, ge=1, description="documents of one collection of a student")
     collections: int = Field(20, ge=1, description="collections of one student")
+    upload_gb: int = Field(64, ge=1, description="size of one model file that is brought in through a page")
+    private_hosts: str = Field("", description="host:port pairs, separated by spaces, that endpoints may be typed for "
+                               "in class mode although they are private")  # fmt: skip
     trace_mb: int = Field(256, ge=1)
     trace_days: int = Field(30, ge=1)
     vector_cache_mb: int = Field(512, ge=1, description="vectors of passages that are kept on disk, for all embedders")
+    hub: str = Field(default_factory=lambda: from_environment("HF_ENDPOINT") or HUB, description="address of the hub")
+    llama_cpp: Path | None = Field(None, description="folder of llama.cpp's sources; None: where it is looked for")
 
     @property
     def url(self) -> str:
@@ -64,6 +72,23 @@ class Settings(BaseSettings):
 def from_environment(name: str) -> str | None:
     """The value of the variable that a row of providers.toml or a person names; None when unset or empty."""
     return os.environ.get(name) or None
+
+
+def secret(name: str) -> str | None:
+    """A key: the environment's, else the one of `.streamlit/secrets.toml` in the working folder or in the home folder.
+
+    The file is read as it is now; one that is no TOML holds no keys.
+    """
+    if found := from_environment(name):
+        return found
+    for folder in (Path.cwd(), Path.home()):
+        try:
+            told = tomllib.loads((folder / SECRETS).read_text(encoding="utf-8")).get(name)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            continue
+        if isinstance(told, str) and told:
+            return told
+    return None
 
 
 @contextmanager

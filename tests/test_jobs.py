@@ -222,3 +222,12 @@ def test_the_jobs_of_a_person_who_is_wiped_end(queue: JobQueue, store: Store, se
     people.wipe_class()
     with pytest.raises(NotFound):
         queue.wait(job.id, SOON_S)
+
+
+def test_what_waits_for_the_network_does_not_wait_for_the_cores(queue: JobQueue) -> None:
+    long = queue.submit("local", TASKS + "count", {"to": 10_000, "pause": 1.0})
+    until(lambda: queue.get(long.id).state == "running")
+    short = queue.submit("local", TASKS + "count", {"to": 1}, lane="network")
+    assert queue.wait(short.id, JOB_S).state == "done"
+    assert queue.get(long.id).state == "running"
+    queue.cancel(long.id)

@@ -6,22 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import BadParameter, JobFailed, ModelFileCorrupt, NativeMissing, TimedOut
+from engine.errors import BadParameter, DiskFull, JobFailed, ModelFileCorrupt, NativeMissing, TimedOut
 from engine.filelock import file_lock
-from engine.models import quantize as quantize_module
+from engine.models import room
 from engine.models.bundled import bundled_file
 from engine.models.gguf_header import read_header
-from engine.models.quantize import TASK, part_of, quantize, sha256
+from engine.models.quantize import OFFERED, SIZES_TASK, TASK, part_of, quantize, sha256, sizes
 from engine.native import NativeState
 from engine.tasks import TaskRun, run
 
 
 @pytest.mark.model
-def test_q4_1_becomes_q8_0_with_progress_per_tensor(tmp_path: Path) -> None:
+def test_q4_1_becomes_q8_0_with_progress_by_weights(tmp_path: Path) -> None:
     target = tmp_path / "new" / "q8.gguf"
     work = TaskRun(TASK, {"source": str(bundled_file()), "target": str(target), "kind": "Q8_0", "threads": 2})
     progress = list(work)
-    assert (progress[-1].done, progress[-1].total) == (272, 272)
+    weights = read_header(bundled_file()).parameters
+    assert (progress[-1].done, progress[-1].total) == (weights, weights)
     assert len(progress) > 3
     assert [p.done for p in progress] == sorted(p.done for p in progress)
     told = work.result
@@ -57,10 +58,10 @@ def test_what_llama_cpp_refuses_is_told(tmp_path: Path) -> None:
 
 def test_without_room_or_tool_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = (str(bundled_file()), str(tmp_path / "new.gguf"), "Q8_0")
-    monkeypatch.setattr(quantize_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1 << 20}))
-    with pytest.raises(JobFailed) as caught:
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1 << 20}))
+    with pytest.raises(DiskFull) as caught:
         list(quantize(*arguments))
-    assert caught.value.details["reason"] == "disk_full"
+    assert caught.value.details["free"] == 1 << 20
     monkeypatch.setattr("engine.native.native_state", lambda: NativeState("building"))
     with pytest.raises(NativeMissing):
         list(quantize(*arguments))
@@ -70,3 +71,24 @@ def test_two_never_write_the_same_file(tmp_path: Path) -> None:
     target = tmp_path / "new.gguf"
     with file_lock(tmp_path / ".new.gguf.lock"), pytest.raises(TimedOut):
         list(quantize(str(bundled_file()), str(target), "Q8_0"))
+
+
+@pytest.mark.model
+def test_sizes_are_foreseen_and_nothing_is_written(tmp_path: Path) -> None:
+    source, target = tmp_path / "source.gguf", tmp_path / "made.gguf"
+    source.symlink_to(bundled_file())
+    work = TaskRun(SIZES_TASK, {"source": str(source)})
+    progress = list(work)
+    told = work.result
+    assert (progress[-1].done, progress[-1].total) == (len(OFFERED), len(OFFERED))
+    assert told["source"] == bundled_file().stat().st_size
+    assert list(told["kinds"]) == list(OFFERED)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.gguf"]
+    assert abs(told["kinds"]["Q8_0"] - 144_811_072) < 64 * 1024
+    made = run(TASK, {"source": str(source), "target": str(target), "kind": "Q4_0", "threads": 2})
+    assert abs(told["kinds"]["Q4_0"] - made["size"]) < 64 * 1024
+
+
+def test_an_unknown_kind_has_no_size() -> None:
+    with pytest.raises(BadParameter):
+        list(sizes(str(bundled_file()), ["Q9_9"]))
