@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
+from starlette.types import ASGIApp
 
 from apps import host
 from apps.desk import FirstPage, Later
@@ -51,7 +52,8 @@ class Background:
         self._first = first
         self.gradio = GradioDoor(self._gradio_apps, _gradio_router)
         self.api = Later(_api)
-        self.doors = {"/gradio": self.gradio, "/v1": self.api, "/runtime": self.api}
+        self.doors: dict[str, ASGIApp] = {"/gradio": self.gradio}
+        self.doors |= dict.fromkeys(("/v1", "/runtime", "/mcp", "/metrics"), self.api)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -110,9 +112,10 @@ def own_host(options: Options) -> str:
 
 
 def _api() -> Any:
+    from apps.api.metering import Metered
     from apps.api.routes import api
 
-    return api()
+    return Metered(api(), host.engine)
 
 
 def _gradio_router(apps: list[tuple[str, Any]]) -> Any:

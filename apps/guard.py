@@ -1,5 +1,5 @@
-"""The one door in front of Streamlit, Gradio, their websockets and files, `/v1` and `/runtime`: which host names are
-ours, which origins may act, and who is asking. Knows no page and no model.
+"""The one door in front of Streamlit, Gradio, their websockets and files, `/v1`, `/mcp`, `/metrics` and `/runtime`:
+which host names are ours, which origins may act, and who is asking. Knows no page and no model.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -20,16 +20,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apps.classroom import Classroom
+from apps.cors import Cors, is_preflight, preflight, telling
 from apps.host import PERSON_HEADER
 from apps.options import Options, is_loopback
 from engine.person import LOCAL
 
 if TYPE_CHECKING:
+    from engine.keys import ApiKey, Keys
     from engine.people import People
     from engine.person import Person
 
 PREFIX = b"x-atelier-"
 OPEN_PATHS = frozenset({"/join", "/healthz"})
+KEYED = ("/v1", "/mcp", "/metrics")  # what an API key opens
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 KNOWN_FOR_S = 2.0  # a page is a hundred files: one look into the store serves them all
 DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
@@ -97,8 +100,18 @@ class Doors:
     """What the guard looks people up in; functions, so that nothing is opened before somebody comes."""
 
     people: Callable[[], People]
+    keys: Callable[[], Keys]
     classroom: Callable[[], Classroom]
     attach_key: Callable[[], str | None]
+    origins: Callable[[], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who asks, and with which API key, if with one."""
+
+    person: Person
+    key: ApiKey | None = None
 
 
 class Guard:
@@ -109,6 +122,7 @@ class Guard:
         self.options = options
         self.hosts = Hosts(options)
         self._doors = doors
+        self._cors = Cors(doors.origins)
         self._known: dict[str, tuple[float, Person]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,17 +131,25 @@ class Guard:
             return
         scope = self._under_root(scope)
         headers = Headers(raw=scope["headers"])
-        refusal = self._foreign(scope, headers)
-        person: Person | None = None
         path = self._path(scope)
+        refusal = self._unknown_host(scope, headers)
+        crossing = None if refusal else await self._crossing(scope, headers, path)
+        if crossing is not None:
+            if is_preflight(scope["method"], headers):
+                await preflight(crossing, headers)(scope, receive, send)
+                return
+            send = telling(send, crossing)
+        elif refusal is None:
+            refusal = self._foreign(scope, headers)
+        visit: Visit | None = None
         if refusal is None:
-            person = await self._person(path, headers)
-            if person is None and path not in OPEN_PATHS:
+            visit = await (self._visit(path, headers) if crossing is None else self._from_page(crossing, headers))
+            if visit is None and path not in OPEN_PATHS:
                 refusal = self._stranger(scope, headers, path)
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
-        await self.app(_with_person(scope, person, attached=within(path, "/runtime")), receive, send)
+        await self.app(_with_visit(scope, visit, attached=within(path, "/runtime")), receive, send)
 
     def _under_root(self, scope: Scope) -> Scope:
         """The path with the proxy's prefix in front, whether or not the proxy cut it off: what ASGI calls root_path."""
@@ -141,12 +163,13 @@ class Guard:
     def _path(self, scope: Scope) -> str:
         return str(scope["path"])[len(scope.get("root_path", "")) :] or "/"
 
-    def _foreign(self, scope: Scope, headers: Headers) -> Response | None:
+    def _unknown_host(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self.hosts.knows(hosts[0]):
-            return _error(
-                scope, 400, "unknown_host", "this server does not answer under that host name (--public-host)"
-            )
+        if len(hosts) == 1 and self.hosts.knows(hosts[0]):
+            return None
+        return _error(scope, 400, "unknown_host", "this server does not answer under that host name (--public-host)")
+
+    def _foreign(self, scope: Scope, headers: Headers) -> Response | None:
         acting = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if not acting:
             return None
@@ -154,20 +177,40 @@ class Guard:
         if origin is None:
             crossing = headers.get("sec-fetch-site") == "cross-site"
         else:
-            crossing = not self.hosts.same(origin, hosts[0])
+            crossing = not self.hosts.same(origin, headers["host"])
         return _error(scope, 403, "foreign_origin", "a page of another site may not act here") if crossing else None
 
-    async def _person(self, path: str, headers: Headers) -> Person | None:
+    async def _crossing(self, scope: Scope, headers: Headers, path: str) -> str | None:
+        """The origin of a page of another site that may call `/v1`; None for every other request."""
+        origin = headers.get("origin")
+        if scope["type"] != "http" or not origin or not within(path, "/v1") or self.hosts.same(origin, headers["host"]):
+            return None
+        return origin if await self._cors.allows(origin) else None
+
+    async def _from_page(self, origin: str, headers: Headers) -> Visit | None:
+        """Who asks from such a page: the key's owner. A cookie does not count, the browser sends it by itself."""
+        key = api_key(headers)
+        found = await to_thread.run_sync(self._by_key, key) if key else None
+        if found is None and not self.options.guarded and await self._cors.names(origin):
+            return Visit(replace(LOCAL, role="student"))
+        return found
+
+    async def _visit(self, path: str, headers: Headers) -> Visit | None:
         if within(path, "/runtime"):
-            return LOCAL if self._attached(bearer(headers)) else None
-        key = bearer(headers) if within(path, "/v1") else None
+            return Visit(LOCAL) if self._attached(bearer(headers)) else None
+        key = api_key(headers) if any(within(path, prefix) for prefix in KEYED) else None
         if key and key.startswith("ak-"):
-            found = await to_thread.run_sync(self._doors.people().by_key, key)
+            found = await to_thread.run_sync(self._by_key, key)
             if found or self.options.guarded:
                 return found
         if not self.options.guarded:
-            return LOCAL
-        return await self._visitor(headers)
+            return Visit(LOCAL)
+        person = await self._visitor(headers)
+        return None if person is None else Visit(person)
+
+    def _by_key(self, raw: str) -> Visit | None:
+        found = self._doors.keys().check(raw)
+        return None if found is None else Visit(*found)
 
     def _attached(self, key: str | None) -> bool:
         expected = self._doors.attach_key()
@@ -197,7 +240,7 @@ class Guard:
 
     def _stranger(self, scope: Scope, headers: Headers, path: str) -> Response:
         """A reader of pages is shown the code page; everybody else a plain 401."""
-        api = within(path, "/v1") or within(path, "/runtime")
+        api = any(within(path, prefix) for prefix in (*KEYED, "/runtime"))
         reads = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and not api
         if reads and "text/html" in headers.get("accept", ""):
             query = scope.get("query_string", b"").decode("latin-1")
@@ -217,17 +260,23 @@ def bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
+def api_key(headers: Mapping[str, str]) -> str | None:
+    """The key that a program brings, as OpenAI's clients do or as Anthropic's."""
+    return bearer(headers) or headers.get("x-api-key", "").strip() or None
+
+
 def _cookies(headers: Headers) -> dict[str, str]:
     return {name: value for line in headers.getlist("cookie") for name, value in cookie_parser(line).items()}
 
 
-def _with_person(scope: Scope, person: Person | None, *, attached: bool) -> Scope:
+def _with_visit(scope: Scope, visit: Visit | None, *, attached: bool) -> Scope:
+    person, key = (visit.person, visit.key) if visit else (None, None)
     # The origin of a websocket has been judged here; Streamlit would ask the internet for our own address to judge it
     judged = b"origin" if scope["type"] == "websocket" else None
     headers = [pair for pair in scope["headers"] if not pair[0].startswith(PREFIX) and pair[0] != judged]
     if person is not None:
         headers.append((PERSON_HEADER.encode(), person.id.encode("latin-1")))
-    state = {**scope.get("state", {}), "person": person, "attached": attached and person is not None}
+    state = {**scope.get("state", {}), "person": person, "key": key, "attached": attached and person is not None}
     return {**scope, "headers": headers, "state": state}
 
 

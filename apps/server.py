@@ -149,7 +149,13 @@ def application(options: Options) -> Any:
 
     key, first, join = attach_key(), FirstPage(), Join()
     background = Background(options, key, first)
-    doors = Doors(people=lambda: host.engine().people, classroom=host.classroom, attach_key=lambda: key)
+    doors = Doors(
+        people=lambda: host.engine().people,
+        keys=lambda: host.engine().keys,
+        classroom=host.classroom,
+        attach_key=lambda: key,
+        origins=lambda: host.engine().serving.origins(),
+    )
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:

@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from engine.catalog import Catalog, Endpoint, ModelCard
     from engine.chats import Chats
     from engine.jobs import JobQueue
+    from engine.keys import Keys
     from engine.library import Library
     from engine.lmslog import LmsLog
+    from engine.metrics import Metrics
     from engine.people import People
     from engine.rag.collections import Collections
     from engine.rag.retrieval import Embedders
     from engine.rag.visit_keys import VisitKeys
+    from engine.requestlog import RequestLog
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
     from engine.runtime.supervisor import LocalRuntime, Supervisor
     from engine.sampling.microscope import Microscope
+    from engine.serving import Serving
     from engine.store import Store
     from engine.trace import Traces
     from engine.values import Values
@@ -182,7 +186,7 @@ class Engine:
         """Every request and answer."""
         from engine.trace import Traces
 
-        return Traces(self.store, self.settings)
+        return Traces(self.store, self.settings, told=self.metrics.answered)
 
     @_part
     def people(self) -> People:
@@ -190,6 +194,34 @@ class Engine:
         from engine.people import People
 
         return People(self.store, gone=self._forget)
+
+    @_part
+    def keys(self) -> Keys:
+        """API keys."""
+        from engine.keys import Keys
+
+        return Keys(self.store)
+
+    @_part
+    def requests(self) -> RequestLog:
+        """What the served API was asked."""
+        from engine.requestlog import RequestLog
+
+        return RequestLog(self.store)
+
+    @_part
+    def metrics(self) -> Metrics:
+        """Counters of this process."""
+        from engine.metrics import Metrics
+
+        return Metrics()
+
+    @_part
+    def serving(self) -> Serving:
+        """The settings of the served API."""
+        from engine.serving import Serving
+
+        return Serving(self.values)
 
     @_part
     def values(self) -> Values:

@@ -14,6 +14,7 @@ write those.
     - AccessDenied           role; HTTP 403
     - NotFound               what, key; HTTP 404
     - TooManyRequests        limit; a person's own cap, HTTP 429
+      - QuotaSpent           quota (requests, tokens), limit and spent of this day, retry_after seconds
   + BackendError             something behind the engine failed; exit code 3, HTTP 502
     - Unreachable            address
     - Unauthorized           status (401, 403)
@@ -124,6 +125,10 @@ class TooManyRequests(BadInput):
     code = "too_many_requests"
     http_status = 429
     retryable = True
+
+
+class QuotaSpent(TooManyRequests):
+    code = "quota_spent"
 
 
 class BackendError(EngineError):

@@ -87,7 +87,41 @@ api_keys = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("revoked", Double),
+    Column("role", Words),  # what it opens at most; None: whatever its owner may
+    Column("requests_per_day", BigInteger),
+    Column("tokens_per_day", BigInteger),
+    Column("last_used", Double),
     Index("api_keys_owner", "owner"),
+)
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("key", Words, ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", Words, primary_key=True),  # of UTC, as 2026-11-22
+    _owner(),
+    Column("requests", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Index("key_usage_owner", "owner"),
+)
+
+request_log = Table(
+    "request_log",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    _owner(),
+    Column("key", Words),  # its public part; no foreign key: the log tells of ended ones too
+    Column("time", Double, nullable=False),
+    Column("route", Words, nullable=False),
+    Column("model", Words),
+    Column("status", Integer, nullable=False),
+    Column("error", Words),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("duration", Double, nullable=False),
+    Index("request_log_owner", "owner", "seq"),
+    Index("request_log_key", "key", "seq"),
+    sqlite_autoincrement=True,
 )
 
 values = Table(

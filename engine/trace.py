@@ -107,7 +107,15 @@ class Trace(TraceLine):
 class Traces:
     """Writes and finds traces. Everything but `record` raises StoreFailed."""
 
-    def __init__(self, store: Store, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.time,
+        told: Callable[[str, Result], None] = lambda model, result: None,
+    ) -> None:
+        self._told = told  # of every answer: its model and what came of it
         self._store = store
         self._limit = limits.trace_mb * 2**20
         self._age = limits.trace_days * 86400.0
@@ -132,6 +140,7 @@ class Traces:
 
         `trace_id` is a random id that was told to the client before the answer began.
         """
+        self._told(model, result)
         bodies, cut = _bodies(request, report, result, body, secrets)
         duration = result.stats.wall_time
         row = {

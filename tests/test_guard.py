@@ -21,6 +21,7 @@ from apps.options import Options, is_loopback
 from apps.proxy import Proxy
 from apps.ui.i18n import words
 from engine.errors import AccessDenied
+from engine.keys import Keys
 from engine.people import LOCAL, People, Person
 from engine.store import Store
 from tests.standins.app_server import AppServer, app_server, location
@@ -243,13 +244,21 @@ class Seen:
 class Door:
     """A guard around `Seen`, with a store of its own."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, *, origins: tuple[str, ...] = (), **options: Any) -> None:
         self.options = Options(**options)
-        self.people = People(Store(f"sqlite:///{folder / 'people.sqlite3'}"))
+        store = Store(f"sqlite:///{folder / 'people.sqlite3'}")
+        self.people, self.keys = People(store), Keys(store)
+        self.told: dict[str, str] = {}
         self.now = time.time()
         self.room = Classroom(folder / "class.json", now=lambda: self.now)
         self.inner = Seen()
-        doors = Doors(people=lambda: self.people, classroom=lambda: self.room, attach_key=lambda: "at-key")
+        doors = Doors(
+            people=lambda: self.people,
+            keys=lambda: self.keys,
+            classroom=lambda: self.room,
+            attach_key=lambda: "at-key",
+            origins=lambda: origins,
+        )
         self.app = Proxy(Guard(self.inner, options=self.options, doors=doors), proxies=self.options.proxy)
 
     def ask(self, path: str = "/", *headers: tuple[str, str], peer: str = "127.0.0.1", method: str = "GET") -> int:
@@ -268,6 +277,7 @@ class Door:
 
         self.inner.scope = {}
         asyncio.run(self.app({**scope, "query_string": b"", "root_path": ""}, receive, send))
+        self.told = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
         return int(sent[0]["status"])
 
     @property
@@ -335,7 +345,7 @@ def test_the_codes_of_the_evening_open_the_door_for_two_days(tmp_path: Path) -> 
 def test_an_api_key_opens_v1_only(tmp_path: Path) -> None:
     door = Door(tmp_path, class_mode=True)
     ada = door.people.join("Ada", "student")
-    key = ("Authorization", f"Bearer {door.people.key_for(ada)}")
+    key = ("Authorization", f"Bearer {door.keys.create(ada)[1]}")
     assert door.ask("/v1/models", key) == 200 and door.person == ada
     assert door.ask("/", key) == 401
     assert door.ask("/runtime/m/props", key) == 401
@@ -349,7 +359,7 @@ def test_alone_any_key_will_do_as_with_lm_studio(tmp_path: Path) -> None:
     assert door.ask("/v1/models", ("Authorization", "Bearer lm-studio")) == 200 and door.person is LOCAL
     assert door.ask("/v1/models", ("Authorization", "Bearer ak-000000000000-guess")) == 200 and door.person is LOCAL
     ada = door.people.join("Ada", "student")
-    assert door.ask("/v1/models", ("Authorization", f"Bearer {door.people.key_for(ada)}")) == 200
+    assert door.ask("/v1/models", ("Authorization", f"Bearer {door.keys.create(ada)[1]}")) == 200
     assert door.person == ada
 
 
@@ -494,6 +504,64 @@ def test_guessing_is_slowed_down_for_who_guesses(room: AppServer) -> None:
     right = f"code={room.codes()['student']}&nickname=x".encode()
     assert room.ask("POST", "/join", right, guesser).status == 429
     assert room.ask("POST", "/join", right, {"X-Forwarded-For": "198.51.100.10"}).status == 303
+
+
+# --- pages of other sites, and keys -----------------------------------------------------------------------------------
+
+PAGE = ("Origin", "http://page.example")
+
+
+def test_no_page_of_another_site_may_call_at_first(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    assert door.ask("/v1/chat/completions", PAGE, method="POST") == 403
+    assert door.ask("/v1/models", PAGE, ("Access-Control-Request-Method", "POST"), method="OPTIONS") == 200
+    assert "access-control-allow-origin" not in door.told
+
+
+def test_an_allowed_page_is_told_so_and_may_call_v1_only(tmp_path: Path) -> None:
+    door = Door(tmp_path, origins=(PAGE[1],))
+    asks = (("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,x-stainless"))
+    assert door.ask("/v1/chat/completions", PAGE, *asks, method="OPTIONS") == 204 and not door.inner.scope
+    assert door.told["access-control-allow-origin"] == PAGE[1]
+    assert door.told["access-control-allow-headers"] == "authorization,x-stainless"
+    assert "access-control-allow-credentials" not in door.told
+    assert door.ask("/v1/chat/completions", PAGE, method="POST") == 200
+    assert door.told["access-control-allow-origin"] == PAGE[1] and door.told["vary"] == "Origin"
+    for path in ("/", "/mcp", "/gradio/fr/", "/runtime/m/completion", "/v1x"):
+        assert door.ask(path, PAGE, method="POST") == 403 and "access-control-allow-origin" not in door.told
+    assert door.ask("/v1/models", ("Origin", "http://page.example.evil"), method="POST") == 403
+    assert door.ask("/v1/models", PAGE, ("Host", "evil.example"), method="POST") == 400
+
+
+def test_a_page_has_no_teachers_powers_but_its_keys(tmp_path: Path) -> None:
+    door = Door(tmp_path, origins=(PAGE[1],))
+    assert door.ask("/v1/models", PAGE) == 200
+    assert door.person is not None and (door.person.id, door.person.role) == ("local", "student")
+    key = ("Authorization", f"Bearer {door.keys.create(LOCAL)[1]}")
+    assert door.ask("/v1/models", PAGE, key) == 200 and door.person == LOCAL
+    assert door.ask("/v1/models", ("Origin", "http://localhost:8501")) == 200 and door.person is LOCAL
+
+
+def test_where_every_site_may_call_each_needs_a_key(tmp_path: Path) -> None:
+    door = Door(tmp_path, origins=("*",))
+    assert door.ask("/v1/models", PAGE) == 401 and door.told["access-control-allow-origin"] == PAGE[1]
+    assert door.ask("/v1/models", PAGE, ("X-Api-Key", door.keys.create(LOCAL)[1])) == 200
+
+
+def test_a_cookie_counts_for_nothing_from_another_site(tmp_path: Path) -> None:
+    door = Door(tmp_path, class_mode=True, origins=(PAGE[1],))
+    ada = door.people.join("Ada", "student")
+    assert door.ask("/v1/models", PAGE, door.cookie(ada)) == 401
+    assert door.ask("/v1/models", PAGE, ("Authorization", f"Bearer {door.keys.create(ada)[1]}")) == 200
+
+
+def test_a_key_opens_mcp_and_metrics_too_and_is_named_to_them(tmp_path: Path) -> None:
+    door = Door(tmp_path, class_mode=True)
+    known, raw = door.keys.create(door.people.join("Ada", "student"))
+    for path in ("/mcp", "/metrics", "/v1/models"):
+        assert door.ask(path) == 401 and door.ask(path, ("Authorization", f"Bearer {raw}")) == 200
+        assert door.inner.scope["state"]["key"] == known
+    assert door.ask("/", ("X-Api-Key", raw)) == 401
 
 
 # --- what the interfaces see ----------------------------------------------------------------------------------------

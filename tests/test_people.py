@@ -1,9 +1,9 @@
-"""Persons, their keys and their values: nobody is somebody else."""
+"""Persons and their values: nobody is somebody else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.backends.base import Request
 from engine.errors import BadInput, NotFound, StoreFailed
 from engine.joblog import JobLog
+from engine.keys import Keys
 from engine.params import Params
 from engine.people import LOCAL, People, Person, clean_nickname
 from engine.store import Store
@@ -100,60 +101,10 @@ def test_touch_writes_once_a_minute(people: People, clock: Clock) -> None:
         assert seen() == written
 
 
-def test_a_key_opens_for_its_owner_alone(people: People) -> None:
-    one, two = people.join("a", "student"), people.join("b", "teacher")
-    keys = {people.key_for(person): person for person in (one, two)}
-    assert all(key.startswith("ak-") and len(key) == 3 + 12 + 1 + 43 for key in keys)
-    assert {key: people.by_key(key) for key in keys} == keys
-
-
-@pytest.mark.parametrize("change", [lambda k: k[:-1], lambda k: k + "x", lambda k: k[:-1] + "!", lambda k: k.upper()])
-def test_a_key_must_be_exact(people: People, change: object) -> None:
-    key = people.key_for(people.join("a", "student"))
-    assert people.by_key(change(key)) is None  # type: ignore[operator]
-
-
-@pytest.mark.parametrize("bad", ["", "ak-", "ak--", "ak-x-y", "sk-1-2", "\ud800-\ud800-\0", "-" * 1000])
-def test_nonsense_is_no_key(people: People, bad: str) -> None:
-    assert people.by_key(bad) is None
-
-
-def test_a_new_key_ends_the_old_one(people: People, clock: Clock) -> None:
-    person = people.join("a", "student")
-    old = people.key_for(person, "old")
-    clock.now += 1
-    new = people.key_for(person, "new")
-    assert people.by_key(old) is None and people.by_key(new) == person
-    assert [(key.name, key.revoked is None) for key in people.keys(person)] == [("new", True), ("old", False)]
-    assert people.revoke(person) and not people.revoke(person)
-    assert people.by_key(new) is None
-
-
-def test_a_key_expires(people: People, clock: Clock) -> None:
-    key = people.key_for(people.join("a", "student"), lifetime=timedelta(hours=1))
-    clock.now = NOW + 3599
-    assert people.by_key(key)
-    clock.now = NOW + 3600
-    assert people.by_key(key) is None
-
-
-def test_the_store_never_holds_a_key(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
-    key = People(store).key_for(LOCAL)
-    secret = key.split("-", 2)[2].encode()
-    assert not [path for path in tmp_path.iterdir() if secret in path.read_bytes()]
-    store.close()
-
-
-def test_a_key_of_nobody(people: People) -> None:
-    with pytest.raises(NotFound):
-        people.key_for(Person("nobody", "x", "student"))
-
-
 def fill(store: Store, person: Person, mark: str) -> str:
     Values(store).set(person.id, "draft", mark)
     JobLog(store).add(person.id, "task", {"text": mark})
-    People(store).key_for(person, mark)
+    Keys(store).create(person, mark)
     return record(store, person, mark)
 
 
@@ -173,7 +124,7 @@ def test_wiping_the_class(people: People, store: Store) -> None:
     assert people.all() == (teacher,)
     for student in students:
         assert Values(store).all(student.id) == {} and JobLog(store).list(student.id) == ()
-        assert Traces(store, Limits).list(student.id) == () and people.keys(student) == ()
+        assert Traces(store, Limits).list(student.id) == () and Keys(store).list(student.id) == ()
     assert len(Traces(store, Limits).list(teacher.id)) == len(Traces(store, Limits).list("local")) == 1
     if store.path:
         left = b"".join(path.read_bytes() for path in store.path.parent.iterdir())

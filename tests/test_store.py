@@ -21,11 +21,13 @@ from engine import places
 from engine.chats import Chats
 from engine.errors import NotFound, StoreFailed
 from engine.joblog import JobLog
+from engine.keys import Keys
 from engine.library import Library
 from engine.migrations import MIGRATIONS
 from engine.people import People
 from engine.rag.collections import Collections
 from engine.rag.values import Splitting
+from engine.requestlog import RequestLog
 from engine.settings import Settings
 from engine.store import Store, _pragma
 from engine.tables import jobs, metadata, people, schema_version
@@ -121,6 +123,11 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
         assert [file.name for file in collections.files(owner, collection.id)] == ["Où.md"]
         assert [version.files for version in collections.versions(owner, collection.id)] == [1]
         assert bool(collection.fingerprint) == (version > 3)
+    keys = {key.name: key for key in Keys(store).list(owner)}
+    assert all(key.requests_per_day is None for name, key in keys.items() if name != "open-webui")
+    if version >= 5:
+        assert keys["open-webui"].requests_per_day == 10 and keys["open-webui"].role == "student"
+        assert [served.tokens for served in RequestLog(store).list(owner)] == [12]
     store.close()
     fresh.close()
 

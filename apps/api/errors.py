@@ -7,9 +7,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from engine.errors import BadInput, EngineError, PromptTooLong, RateLimited, TooManyRequests, UnknownModel
+from engine.errors import BadInput, EngineError, PromptTooLong, QuotaSpent, RateLimited, TooManyRequests, UnknownModel
 
-CODES = {"prompt_too_long": "context_length_exceeded", "unknown_model": "model_not_found"}
+CODES = {
+    "prompt_too_long": "context_length_exceeded",
+    "unknown_model": "model_not_found",
+    "quota_spent": "insufficient_quota",
+}
 
 
 class ApiError(EngineError):
@@ -40,6 +44,8 @@ def shape(error: EngineError) -> dict[str, Any]:
 
 
 def _type(error: EngineError) -> str:
+    if isinstance(error, QuotaSpent):
+        return "insufficient_quota"
     if isinstance(error, TooManyRequests | RateLimited):
         return "rate_limit_error"
     return "invalid_request_error" if isinstance(error, BadInput) else "server_error"

@@ -26,6 +26,7 @@ from engine.params import Params
 from engine.runtime.client import LlamaServer, error_of
 from engine.runtime.gate import Ticket
 from engine.runtime.supervisor import LocalRuntime
+from engine.types import Usage
 
 PROGRESS = b'"prompt_progress":{'  # never inside a text: there its quotes are escaped
 DONE = b"data: [DONE]"
@@ -49,6 +50,7 @@ class Pass:
     started: float = field(default_factory=time.monotonic)
     blocks: list[bytes] = field(default_factory=list)
     prompt: str | None = None
+    prompt_tokens: int | None = None
     first: float | None = None
     error: EngineError | None = None
 
@@ -70,6 +72,7 @@ class Pass:
         try:
             await _pinged(self._load(), ping)
             body, tokens = await to_thread.run_sync(self._prepared)
+            self.prompt_tokens = len(tokens)
             async with self._admitted(tokens, body, ping) as ticket, aclosing(self._relayed(body, ticket)) as blocks:
                 async for block in blocks:
                     yield block
@@ -156,6 +159,13 @@ class Pass:
     def answer(self) -> Answer:
         """What has come, added up."""
         return Answer.of(self.blocks)
+
+    def usage(self) -> Usage:
+        """Tokens so far; of an answer whose client left, as many as arrived."""
+        told = Answer.of(self.blocks[-4:]).counts()
+        if told.prompt_tokens is not None:
+            return told
+        return Usage(self.prompt_tokens, sum("choices" in chunk for chunk in objects(self.blocks)))
 
     def _record(self) -> None:
         window = self.runtime.window if self.runtime.pid else 0

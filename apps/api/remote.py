@@ -22,7 +22,7 @@ from engine.engine import Model
 from engine.errors import EngineError
 from engine.generation import Generation
 from engine.params import PARAMS, Params
-from engine.types import Event, Finished, Heartbeat, Message, Outcome, ReasoningDelta, TextDelta, ToolCall
+from engine.types import Event, Finished, Heartbeat, Message, Outcome, ReasoningDelta, TextDelta, ToolCall, Usage
 
 FINISH: Mapping[Outcome, str] = {
     "stop": "stop",
@@ -53,6 +53,7 @@ class Told:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     blocks: list[bytes] = field(default_factory=list)
     _calls: int = 0
+    counted: Usage | None = None
 
     async def stream(self, ping: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
         """The bytes of the event stream. Raises EngineError; closing stops the generation."""
@@ -75,6 +76,10 @@ class Told:
     def answer(self) -> Answer:
         """What has come, added up."""
         return Answer.of(self.blocks)
+
+    def usage(self) -> Usage:
+        """Tokens as the endpoint told them at the end; before that one for each piece of the answer."""
+        return self.counted or Usage(None, len(self.blocks))
 
     def _begun(self) -> Generation:
         messages, params, extra = self._said()
@@ -108,6 +113,7 @@ class Told:
         return self._ending(event) if isinstance(event, Finished) else []
 
     def _ending(self, event: Finished) -> list[bytes]:
+        self.counted = event.usage
         last = [self._chunk({}, finish=FINISH[event.outcome])]
         wants_usage = (self.asked.get("stream_options") or {}).get("include_usage") or not self.asked.get("stream")
         if wants_usage and event.usage.prompt_tokens is not None:

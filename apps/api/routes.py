@@ -21,6 +21,8 @@ from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
 from apps.api.errors import ApiError
 from apps.api.grounded import FromDocuments
 from apps.api.local import PING, Pass
+from apps.api.mcp import mcp
+from apps.api.metering import Meter, meter, metrics
 from apps.api.remote import Told
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
@@ -64,7 +66,9 @@ class Call:
 
     async def model(self, name: str | None) -> Model:
         """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
-        return await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
+        found = await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
+        meter(self.request.scope).model = found.card.id
+        return found
 
     async def collection(self, name: str) -> Collection:
         """The collection behind `rag/<name>` that this person may read."""
@@ -179,7 +183,9 @@ class Answering:
         self._begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = asyncio.create_task(self._send_whole(scope, receive, send) if self._whole else self._send_stream(send))
+        one = meter(scope)
+        sent = self._send_whole(scope, receive, send, one) if self._whole else self._send_stream(send, one)
+        work = asyncio.create_task(sent)
         gone = asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -189,8 +195,9 @@ class Answering:
                     task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
+            one.usage = self._answer.usage()
 
-    async def _send_whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_whole(self, scope: Scope, receive: Receive, send: Send, one: Meter) -> None:
         response: Response
         try:
             async with aclosing(self._answer.stream(_nothing)) as blocks:
@@ -200,10 +207,11 @@ class Answering:
             body = told.chat() if "messages" in self._answer.asked else told.completion()
             response = JSONResponse(body, headers={"X-Request-Id": self._answer.id})
         except EngineError as error:
+            one.failed(error)
             response = errors.response(error, self._answer.id)
         await response(scope, receive, send)
 
-    async def _send_stream(self, send: Send) -> None:
+    async def _send_stream(self, send: Send, one: Meter) -> None:
         async def ping() -> None:
             await self._begin(send)
             await send({"type": "http.response.body", "body": PING, "more_body": True})
@@ -214,6 +222,7 @@ class Answering:
                     await self._begin(send)
                     await send({"type": "http.response.body", "body": block, "more_body": True})
         except EngineError as error:
+            one.failed(error)
             if not self._begun:
                 await _send_response(errors.response(error, self._answer.id), send)
                 return
@@ -245,11 +254,13 @@ async def _send_response(response: Response, send: Send) -> None:
 def _route(path: str, verb: Verb, *methods: str) -> Route:
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        meter(scope).route = path
         try:
             if request.method not in methods:
                 raise ApiError(f"{request.method} is not for {path}", status=405, code="method_not_allowed")
             answer = await verb(Call(request))
         except EngineError as error:
+            meter(scope).failed(error)
             answer = errors.response(error)
         await answer(scope, receive, send)
 
@@ -275,6 +286,8 @@ def api() -> ASGIApp:
             _route("/v1/chat/completions", chat, "POST"),
             _route("/v1/completions", completions, "POST"),
             _route("/v1/embeddings", embeddings, "POST"),
+            _route("/mcp", mcp, "POST"),
+            _route("/metrics", metrics, "GET"),
             _route("/runtime/{model}/{path:path}", runtime, "GET", "POST"),
             _route("/{path:path}", unknown, "GET", "POST"),
         ]

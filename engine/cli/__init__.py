@@ -23,12 +23,14 @@ from engine.cli import (
     comptine,
     divergence,
     evaluate,
+    keys,
     log,
     models,
     perplexity,
     quantize,
     rag,
     sample,
+    server,
     tokens,
     trace,
 )
@@ -67,6 +69,8 @@ VERBS: Mapping[str, Verb] = {
     "bench": bench,
     "quantize": quantize,
     "evaluate": evaluate,
+    "keys": keys,
+    "server": server,
 }
 
 INTERRUPTED = 130

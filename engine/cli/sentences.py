@@ -25,6 +25,7 @@ SENTENCES: Mapping[str, str] = {
     "not_supported": "this model cannot do that",
     "payment_required": "the provider wants to be paid first",
     "prompt_too_long": "the prompt does not fit into the window",
+    "quota_spent": "this key has used up its quota of the day",
     "rate_limited": "the provider asks for fewer requests; try again later",
     "runtime_died": "the model's process ended unexpectedly; ask again, it starts anew",
     "server_failed": "the server answered with an error",

@@ -377,6 +377,7 @@ def test_the_runtime_serves_attached_processes(real: AppServer) -> None:
 
 
 def test_off_this_machine_a_key_is_needed() -> None:
+    from engine.keys import Keys
     from engine.people import People
     from engine.store import Store
 
@@ -385,11 +386,11 @@ def test_off_this_machine_a_key_is_needed() -> None:
         assert refused.status == 401 and refused.json["error"]["type"] == "authentication_error"
         cookie = {"Cookie": room.join(room.codes()["student"], "Ada")}
         store = Store(f"sqlite:///{room.home / 'atelier.sqlite3'}")
-        people = People(store)
-        key = people.key_for(people.all()[0])
+        ada, keys = People(store).all()[0], Keys(store)
+        known, key = keys.create(ada)
         for headers in (cookie, {"Authorization": f"Bearer {key}"}):
             body = {"messages": HI}
             assert room.ask("POST", "/v1/chat/completions", body, headers).status == 200
-        assert people.revoke(people.all()[0])
+        assert keys.revoke(known.id)
         store.close()
         assert room.ask("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"}).status == 401
