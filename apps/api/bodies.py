@@ -165,7 +165,7 @@ class CompletionBody(Sampling):
     suffix: Literal[""] | None = None
 
 
-Body = TypeVar("Body", bound=Sampling)
+Body = TypeVar("Body", bound=Open)
 
 
 def parse(data: bytes) -> dict[str, Any]:

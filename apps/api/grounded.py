@@ -17,6 +17,7 @@ from apps.api.remote import Told
 from engine.engine import Engine, Model
 from engine.errors import BadInput, NotFound, UnknownModel
 from engine.person import Person
+from engine.published import Speaking
 from engine.rag.answering import Answered, Answering, Grounded, Reading
 from engine.rag.chatting import retrieval
 from engine.rag.collections import Collection
@@ -75,7 +76,7 @@ class FromDocuments(Told):
     how: Asked = field(default_factory=Asked)
     asking: Asking | None = None
     _found: dict[str, Any] = field(default_factory=dict)
-    _answering: Answering | None = None
+    _answering: Answering | Speaking | None = None
 
     @classmethod
     def of(
@@ -87,7 +88,7 @@ class FromDocuments(Told):
         return cls(model, person.id, rest, name=PREFIX + collection.name, engine=engine, collection=collection, how=how,
                    asking=Asking(person.role))  # fmt: skip
 
-    def _begun(self) -> Answering:  # type: ignore[override]
+    def _begun(self) -> Answering | Speaking:  # type: ignore[override]
         assert self.engine and self.collection
         messages, params, _ = self._said()
         if not messages or messages[-1].role != "user":
@@ -109,7 +110,7 @@ class FromDocuments(Told):
         return [] if isinstance(event, Reading) else super()._told(event)
 
     def _ending(self, event: Any) -> list[bytes]:
-        self._found = {"rag": self._ends()}
+        self._found = {"rag": ends} if (ends := self._ends()) else {}
         return super()._ending(event)
 
     def _event(self, body: dict[str, Any]) -> bytes:
@@ -124,8 +125,9 @@ class FromDocuments(Told):
         return answer
 
     def _ends(self, so_far: Answer | None = None) -> dict[str, Any]:
-        """What of the passages is cited, and whether the answer refuses."""
-        assert self._answering and self._answering.grounding
+        """What of the passages is cited, and whether the answer refuses; nothing of an answer without passages."""
+        if self._answering is None or self._answering.grounding is None:
+            return {}
         text = "".join((so_far or super().answer()).text)
         result = Result(text, "stop", Usage(), Stats(), self.name or "")
         told = Answered.of(self._answering.grounding, result)
