@@ -5,17 +5,18 @@ Knows no thread and stores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from engine.conversation import ChatSettings, Conversation
+from engine.conversation import ChatSettings, Conversation, Node
 from engine.errors import BadInput, NotSupported
 from engine.params import Params
 from engine.types import Message
 
 if TYPE_CHECKING:
     from engine.engine import Model
+    from engine.models.configuration import Configuration
     from engine.window import Plan, Policy, Summarize
 
 ALTERNATIVES = 5  # with the log-probability of each token, where they are shown
@@ -23,11 +24,14 @@ ALTERNATIVES = 5  # with the log-probability of each token, where they are shown
 
 @dataclass(frozen=True)
 class Asked:
-    """The words of one request, before a window policy looked at them."""
+    """The words of one request, before a window policy looked at them. `led`: the first message is the system prompt of
+    the model's configuration, and not the conversation's.
+    """
 
     messages: tuple[Message, ...]
     raw: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    led: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -82,8 +86,9 @@ def asked(
     """
     from engine.window.retrieved import joined, placed
 
-    settings = conversation.settings
     here = conversation.at(leaf)
+    settings = wished(here.settings, model.configuration, here.path())
+    here = replace(here, settings=settings)
     messages = here.messages() if passages is None else placed(here.messages(), passages)
     if settings.mode == "raw":
         path = here.path()
@@ -93,7 +98,21 @@ def asked(
         raw = _rendered(model, settings.template, joined(messages)) + prefill
         return Asked((), raw, _extra(model, settings, prefill))
     begun = (Message("assistant", prefill),) if prefill else ()  # llama.cpp goes on writing a last message of its own
-    return Asked((*messages, *begun), None, _extra(model, settings, prefill))
+    led = settings.system != conversation.settings.system
+    return Asked((*messages, *begun), None, _extra(model, settings, prefill), led)
+
+
+def wished(settings: ChatSettings, configuration: Configuration, path: Sequence[Node] = ()) -> ChatSettings:
+    """The settings, with the system prompt and the form of answers that the model's configuration says where neither
+    they nor the first message say one.
+    """
+    changes: dict[str, Any] = {}
+    if not (settings.system.strip() or (path and path[0].role == "system")) and configuration.prompt.system:
+        changes["system"] = configuration.prompt.system
+    output = configuration.output
+    if output is not None and settings.output_kind == "text" and settings.mode == "chat":
+        changes |= {"output_kind": output.kind, "output_source": output.source}
+    return replace(settings, **changes) if changes else settings
 
 
 def planned(
@@ -114,7 +133,7 @@ def planned(
     found = places(what.messages)
     made = plan(Joining(model) if found else model, what.messages, params, policy, virtual_window=window,
                 retrieved=found, summarize=summarize, **what.options)  # fmt: skip
-    return sent(made, found)
+    return replace(sent(made, found), led=what.led)
 
 
 def _rendered(model: Model, template: str, messages: tuple[Message, ...]) -> str:

@@ -103,7 +103,7 @@ class _Question:
 
     def __init__(self, model: Model, conversation: Conversation, text: str, params: Params | None) -> None:
         self._model = model
-        self._params = params or Params()
+        self._params = (params or Params()).over(model.defaults)
         free = conversation.settings.policy != "stop"
         self._tree = replace(conversation, nodes={}, leaf=None) if free else conversation
         self._text = text

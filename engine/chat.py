@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.asked import Summaries, asked, planned
+from engine.asked import Summaries, asked, planned, wished
 from engine.backends.base import Request
 from engine.chats import TITLE_MAX, merge
 from engine.conversation import Attachment, ChatSettings, Conversation, Node, new_id, title_of
@@ -112,7 +112,7 @@ class Chat:
         with self._acting:
             self.stop(wait=True)
             before = self._answer(node_id)
-            node = replace(before, **_by(choice), outcome=None, error=None, state="writing")
+            node = replace(before, **self._by(choice), outcome=None, error=None, state="writing")
             return self._write(node, lambda tree: tree.update(node).at(node.id), choice)
 
     def branch_with(self, node_id: str, prefix_text: str, choice: Choice) -> Writing:
@@ -222,16 +222,18 @@ class Chat:
             tree = tree.add(Node(new_id(), tree.leaf, "user", text, time.time(), attachments=tuple(attachments)))
         if tree.settings.collections:
             return self._foreseen(model, tree, choice)
-        return planned(model, tree, asked(model, tree, tree.leaf).for_a_count(), choice.params)
+        params = choice.params.over(model.defaults)
+        return planned(model, tree, asked(model, tree, tree.leaf).for_a_count(), params)
 
     def _foreseen(self, model: Model, tree: Conversation, choice: Choice) -> Plan:
         from engine.rag.foresight import foreseen
 
         if not tree.path() or tree.path()[-1].role != "user":  # passages stand before a question
             tree = tree.add(Node(new_id(), tree.leaf, "user", QUESTION, time.time()))
-        passages = foreseen(self._engine, self.owner, model, tree, choice.params, choice.language)
+        params = choice.params.over(model.defaults)
+        passages = foreseen(self._engine, self.owner, model, tree, params, choice.language)
         what = asked(model, tree, tree.leaf, passages=passages).for_a_count()
-        return replace(planned(model, tree, what, choice.params), foreseen=passages is not None)
+        return replace(planned(model, tree, what, params), foreseen=passages is not None)
 
     def request_of(self, node_id: str) -> tuple[str, Request]:
         """The model and the request of this answer, as its trace kept it; put together again where there is none.
@@ -261,9 +263,9 @@ class Chat:
         typed: Node | None = None,
         grounding: Mapping[str, Any] | None = None,
     ) -> Writing:
-        form = None if prefill else _form(self.conversation.settings)  # what goes on from a text is held to nothing
+        form = None if prefill else self._form(choice)  # what goes on from a text is held to nothing
         node = Node(new_id(), parent, "assistant", prefill, time.time(), tokens=tuple(tokens), state="writing",
-                    form=form, grounding=grounding, **_by(choice))  # fmt: skip
+                    form=form, grounding=grounding, **self._by(choice))  # fmt: skip
         return self._write(node, lambda tree: before(tree).add(node), choice, typed)
 
     def _write(
@@ -365,6 +367,21 @@ class Chat:
             raise BadInput("this answer is being written elsewhere", what="message", reason="being_written")
         return node
 
+    def _by(self, choice: Choice) -> dict[str, Any]:
+        """Who writes and with which parameters, those of the model's configuration among them; the seed is a number, so
+        that it is shown and the next one is another.
+        """
+        params = self._engine.params(choice.model, choice.params).seeded()
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
+        return {"model": choice.model, "params": plain}
+
+    def _form(self, choice: Choice) -> dict[str, str] | None:
+        """What the answer has to be, so that it is judged by that however the settings change."""
+        settings = wished(self.conversation.settings, self._engine.wishes(choice.model))
+        if settings.output_kind == "text":
+            return None
+        return {"kind": settings.output_kind, "source": settings.output_source}
+
     def _model(self, choice: Choice) -> Model:
         return self._engine.model(choice.model, choice.key, role=choice.role)
 
@@ -390,21 +407,6 @@ class Chat:
             if mine.revision == 0 and not mine.nodes:
                 return  # a new conversation is stored at its first message
             self.conversation = self._stored = self._engine.chats.save(self.owner, mine, self._stored)
-
-
-def _by(choice: Choice) -> dict[str, Any]:
-    """Who writes, with a seed that is a number, so that it is shown and the next one is another."""
-    params = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in choice.params.seeded().items()
-    }
-    return {"model": choice.model, "params": params}
-
-
-def _form(settings: ChatSettings) -> dict[str, str] | None:
-    """What the answer has to be, so that it is judged by that however the settings change."""
-    if settings.output_kind == "text":
-        return None
-    return {"kind": settings.output_kind, "source": settings.output_source}
 
 
 def _params(kept: Any) -> Params:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.backends.base import Backend, Report, Request
-from engine.errors import AccessDenied, EngineError
+from engine.errors import BadInput, EngineError, StoreFailed
 from engine.generation import Generation
 from engine.params import Params
 from engine.settings import Settings
@@ -18,15 +20,20 @@ from engine.types import Capability, Message, ModelState, Rendered, Result
 if TYPE_CHECKING:
     from engine.catalog import Catalog, Endpoint, ModelCard
     from engine.chats import Chats
+    from engine.endpoints import Endpoints
     from engine.jobs import JobQueue
     from engine.keys import Keys
     from engine.library import Library
     from engine.lmslog import LmsLog
     from engine.metrics import Metrics
+    from engine.models.configuration import Configuration, Configurations
+    from engine.models.folders import Folders
     from engine.people import People
+    from engine.providers import Provider
+    from engine.published import Published
     from engine.rag.collections import Collections
     from engine.rag.retrieval import Embedders
-    from engine.rag.visit_keys import VisitKeys
+    from engine.remotes import Remotes
     from engine.requestlog import RequestLog
     from engine.runtime.attach import AttachedRuntime
     from engine.runtime.load import LoadParams
@@ -36,7 +43,10 @@ if TYPE_CHECKING:
     from engine.store import Store
     from engine.trace import Traces
     from engine.values import Values
+    from engine.visit_keys import VisitKeys
 
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -93,9 +103,22 @@ class Model:
         return generation.result
 
     def request(self, messages: Iterable[Message], params: Params | None = None, **options: Any) -> Request:
-        """The Request of these arguments; `body`, `render` and `count` then speak of one and the same thing."""
+        """The Request of these arguments; `body`, `render` and `count` then speak of one and the same thing.
+
+        What `params` do not say stands as the model's configuration says, else as its file recommends.
+        """
         options["extra"] = options.get("extra") or {}
-        return Request(tuple(messages), (params or Params()).seeded(), **options)
+        return Request(tuple(messages), (params or Params()).over(self.defaults).seeded(), **options)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the teacher keeps for this model, as it is now."""
+        return self._engine.configuration(self.card)
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The parameters that stand where a request says nothing, by name: only those that are not the engine's."""
+        return self._engine.defaults(self.card)
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON body that `stream` would send; no secret in it."""
@@ -248,6 +271,14 @@ class Engine:
         return Library(self.store)
 
     @_part
+    def published(self) -> Published:
+        """Presets that are models of the served API."""
+        from engine.published import Published
+
+        cards = self.catalog.cards
+        return Published(self.library, lambda: [name for card in cards() for name in (card.id, *card.aliases)])
+
+    @_part
     def collections(self) -> Collections:
         """Documents of persons. The one that serves removes first what nobody has any more."""
         from engine.rag.collections import Collections
@@ -266,8 +297,8 @@ class Engine:
 
     @_part
     def visit_keys(self) -> VisitKeys:
-        """Keys for embedders that people brought for this visit; stored nowhere."""
-        from engine.rag.visit_keys import VisitKeys
+        """Keys for models and embedders that people brought for this visit; stored nowhere."""
+        from engine.visit_keys import VisitKeys
 
         return VisitKeys()
 
@@ -283,7 +314,36 @@ class Engine:
         """Which models exist."""
         from engine.catalog import Catalog
 
-        return Catalog(self.settings)
+        return Catalog(self.settings, self._configured, self._folders, self._endpoints)
+
+    @_part
+    def endpoints(self) -> Endpoints:
+        """The endpoints that are known, and those that the teacher typed."""
+        from engine.endpoints import Endpoints
+
+        allowed = frozenset(self.settings.private_hosts.split())
+        return Endpoints(self.values, private_hosts=allowed, changed=self.visit_keys.forget_endpoint)
+
+    @_part
+    def remotes(self) -> Remotes:
+        """What the models behind endpoints share."""
+        from engine.remotes import Remotes
+
+        return Remotes(self.settings.window)
+
+    @_part
+    def folders(self) -> Folders:
+        """Folders with models that the teacher added."""
+        from engine.models.folders import Folders
+
+        return Folders(self.values)
+
+    @_part
+    def configurations(self) -> Configurations:
+        """What the teacher keeps for models."""
+        from engine.models.configuration import Configurations
+
+        return Configurations(self.values)
 
     @_part
     def runtimes(self) -> Supervisor:
@@ -307,6 +367,22 @@ class Engine:
 
         return Microscope(self.settings)
 
+    def _configured(self) -> Mapping[str, Configuration]:
+        """All configurations; none where the store is broken, so that its models can be chosen all the same."""
+        try:
+            return self.configurations.all()
+        except StoreFailed as error:
+            log.warning("configurations cannot be read: %s", error)
+            return {}
+
+    def _folders(self) -> tuple[Path, ...]:
+        """The added folders; none where the store is broken."""
+        try:
+            return self.folders.list()
+        except StoreFailed as error:
+            log.warning("added folders cannot be read: %s", error)
+            return ()
+
     def _forget(self) -> None:
         """Remove what is kept outside the store of people who are gone."""
         self.collections.sweep()
@@ -320,26 +396,65 @@ class Engine:
         return is_lmstudio(endpoint.provider.id, endpoint.base_url)
 
     def models(self) -> tuple[ModelCard, ...]:
-        """The models that can be chosen."""
-        return self.catalog.cards()
+        """The models that can be chosen; files for embedding or reranking are none of them."""
+        return tuple(card for card in self.catalog.cards() if card.kind == "chat")
 
     def model(
-        self, model_id: str | None = None, key: str | None = None, *, role: Literal["teacher", "student"] = "teacher"
+        self,
+        model_id: str | None = None,
+        key: str | None = None,
+        *,
+        role: Literal["teacher", "student"] = "teacher",
+        owner: str | None = None,
     ) -> Model:
-        """The model of that id or alias; None is the default one. `key` opens a remote one for this call only.
+        """The model of that id or alias; None is the default one. `key` opens a remote one for this call only; without
+        one, the key that `owner` brought for this visit does.
 
         A student reaches a remote one with a key of their own alone, and never a server on this machine: keys of the
-        environment and loopback addresses are the teacher's. Raises UnknownModel, AccessDenied.
+        environment and loopback addresses are the teacher's, unless the teacher opened the endpoint to students. Raises
+        UnknownModel, AccessDenied.
         """
         card = self.catalog.card(model_id or self.settings.model)
-        if card.endpoint and role != "teacher" and (key is None or card.endpoint.provider.local):
-            raise AccessDenied(f"{card.id} is the teacher's to open", role="teacher")
         if card.endpoint:
-            return self._remote(card, card.endpoint, key)
+            key = key or (self.visit_keys.of(owner, card.model) if owner else None)
+            return self._remote(card, card.endpoint, key, role)
         with self._lock:
-            if card.id not in self._models:
-                self._models[card.id] = Model(self, card, self._backend(card))
-            return self._models[card.id]
+            model = self._models.get(card.id)
+            if model is None or self._outdated(card):
+                model = self._models[card.id] = Model(self, card, self._backend(card))
+            return model
+
+    def configuration(self, card: ModelCard) -> Configuration:
+        """What the teacher keeps for the model or the instance of this card; nothing where the store is broken."""
+        from engine.models.configuration import NOTHING
+
+        try:
+            return self.configurations.get(card.id)
+        except StoreFailed as error:  # as with traces: it must not cost an answer
+            log.warning("the configuration of %s cannot be read: %s", card.id, error)
+            return NOTHING
+
+    def defaults(self, card: ModelCard) -> Mapping[str, Any]:
+        """The parameters for this model where a request says nothing: its configuration's, then its file's."""
+        from engine.models.deciding import recommended_by
+
+        return {**recommended_by(card), **self.configuration(card).params}
+
+    def params(self, model_id: str, params: Params) -> Params:
+        """The parameters as that model would be asked with them; as they are where there is no such model."""
+        try:
+            return params.over(self.defaults(self.catalog.card(model_id)))
+        except BadInput:
+            return params
+
+    def wishes(self, model_id: str) -> Configuration:
+        """What the teacher keeps for the model of that id or alias; nothing where there is no such model."""
+        from engine.models.configuration import NOTHING
+
+        try:
+            return self.configuration(self.catalog.card(model_id))
+        except BadInput:
+            return NOTHING
 
     def loaded(self, model_id: str) -> LocalRuntime | None:
         """The runtime of a local model, if it has one that is ready."""
@@ -377,7 +492,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop workers and jobs, close the store."""
-        for name in ("jobs", "lms", "microscope", "runtimes", "store"):
+        for name in ("jobs", "lms", "microscope", "remotes", "runtimes", "store"):
             if name in self.__dict__:  # a part that was never used is not opened to be closed
                 self.__dict__[name].close()
 
@@ -390,14 +505,29 @@ class Engine:
 
         return LlamaCpp(self._attached(card) or self._local(card))
 
-    def _remote(self, card: ModelCard, endpoint: Endpoint, key: str | None) -> Model:
-        from engine.backends.openai_compat import OpenAICompat
+    def _remote(
+        self, card: ModelCard, endpoint: Endpoint, key: str | None, role: Literal["teacher", "student"]
+    ) -> Model:
+        from engine.endpoints import admit
 
+        row = endpoint.provider
+        admit(row, key, role)
+        if row.public_only:
+            self.endpoints.check(row)
         if self.is_lmstudio(endpoint):
             self.lms.listen(endpoint.base_url)
-        known = key or endpoint.provider.key_of(endpoint.base_url)
-        backend = OpenAICompat(endpoint.base_url, endpoint.model, known, endpoint.provider)
-        return Model(self, card, backend, secrets=(known,) if known else ())
+        backend, secrets = self.remotes.open(row, endpoint.model, key)
+        return Model(self, card, backend, secrets)
+
+    def _endpoints(self) -> Mapping[str, Provider]:
+        """The rows by id; those of providers.toml alone where the store is broken."""
+        from engine.providers import providers
+
+        try:
+            return self.endpoints.rows()
+        except StoreFailed as error:
+            log.warning("typed endpoints cannot be read: %s", error.message)
+            return providers()
 
     def _attached(self, card: ModelCard) -> AttachedRuntime | None:
         if self.serve:
@@ -409,26 +539,40 @@ class Engine:
             self._elsewhere[card.id] = found
         return found
 
+    def _outdated(self, card: ModelCard) -> bool:
+        """Whether a model that is not loaded would be loaded in another way by now."""
+        runtime = self._runtimes.get(card.id)
+        if runtime is None or runtime.state().name in ("ready", "loading"):
+            return False
+        return runtime.wishes != self.load_params(card)
+
     def _local(self, card: ModelCard) -> LocalRuntime:
-        runtime = self.runtimes.runtime(self.load_params(card))
+        runtime = self.runtimes.runtime(self.load_params(card), self.configuration(card).load.ttl_s)
         self._runtimes[card.id] = runtime
         return runtime
 
+    @property
+    def plain_slots(self) -> int:
+        """The slots of a model of which nothing is kept."""
+        own = not self.serve and "slots" not in self.settings.model_fields_set
+        return 1 if own or self.settings.strict_reproducibility else self.settings.slots
+
     def load_params(self, card: ModelCard) -> LoadParams:
-        """How a local model is loaded. The bundled one is prepared first, which takes two seconds, once."""
+        """How a local model is loaded: as its configuration wishes, else as the settings say.
+
+        The bundled one is prepared first, which takes two seconds, once.
+        """
         from engine.catalog import BUNDLED
         from engine.models.prepare import prepared_file
         from engine.runtime.load import LoadParams
+        from engine.templates import source
 
-        settings = self.settings
-        path = prepared_file(settings).path if card.id == BUNDLED else card.files[0].path
-        own = not self.serve and "slots" not in settings.model_fields_set
-        slots = 1 if own or settings.strict_reproducibility else settings.slots
-        return LoadParams(
-            path=str(path),
-            context=card.window or settings.window,
-            slots=slots,
-            threads=settings.threads,
-            batch=settings.batch,
-            alias=card.id,
-        )
+        settings, configuration = self.settings, self.configuration(card)
+        path = prepared_file(settings).path if card.model == BUNDLED else card.files[0].path
+        given: dict[str, Any] = {"slots": self.plain_slots, "threads": settings.threads, "batch": settings.batch}
+        given |= configuration.load.wishes() | {"context": card.window or settings.window}
+        if settings.strict_reproducibility:
+            given["slots"] = 1
+        if configuration.prompt.template:
+            given["chat_template"] = source(configuration.prompt.template)
+        return LoadParams(path=str(path), alias=card.id, **given)

@@ -150,6 +150,7 @@ def random_seed() -> int:
 class Params(Mapping[str, Any]):
     """A checked, immutable set of parameter values; what is absent has its default.
 
+    `given` are the names that were said, at whatever value: the others leave the choice to a model's configuration.
     Raises BadParameter for an unknown name or a value outside the declared range.
     """
 
@@ -159,6 +160,7 @@ class Params(Mapping[str, Any]):
             if name not in BY_NAME:
                 raise BadParameter(f"unknown parameter {name}", name=name, value=str(given[name]), low=None, high=None)
         self._values = {param.name: param.check(given.get(param.name, param.default)) for param in PARAMS}
+        self.given = frozenset(name for name, value in given.items() if value is not None)
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -177,7 +179,11 @@ class Params(Mapping[str, Any]):
 
     def replace(self, **changes: Any) -> Params:
         """A copy with some values changed. Raises BadParameter."""
-        return Params({**self._values, **changes})
+        return Params({**self._said(), **changes})
+
+    def over(self, defaults: Mapping[str, Any]) -> Params:
+        """A copy in which `defaults` stand where nothing was said. Raises BadParameter."""
+        return Params({**defaults, **self._said()}) if defaults else self
 
     def seeded(self) -> Params:
         """A copy whose seed is a number, the given one or a fresh random one, so that it can be shown and repeated."""
@@ -201,6 +207,9 @@ class Params(Mapping[str, Any]):
         if fields.get("max_tokens") == -1:
             del fields["max_tokens"]
         return fields
+
+    def _said(self) -> dict[str, Any]:
+        return {name: self._values[name] for name in self.given}
 
 
 def _lines(value: Any) -> tuple[str, ...]:

@@ -34,6 +34,13 @@ class Values:
         with self._store.read() as connection:
             return {row.name: row.value for row in connection.execute(query)}
 
+    def under(self, owner: str, prefix: str) -> dict[str, Any]:
+        """The values whose names begin so, by name."""
+        begins = values.c.name.startswith(prefix, autoescape=True)
+        query = select(values.c.name, values.c.value).where(values.c.owner == owner, begins).order_by(values.c.name)
+        with self._store.read() as connection:
+            return {row.name: row.value for row in connection.execute(query)}
+
     def set(self, owner: str, name: str, value: Any) -> None:
         """Keep the value; None forgets it. Raises BadInput above 64 KiB of JSON, 200 letters of name, 500 names."""
         if value is None:

@@ -40,7 +40,7 @@ def fates(plan: Plan | PromptTooLong | None, conversation: Conversation) -> dict
     if not isinstance(plan, Plan) or plan.whole:
         return {}
     sent = [node.id for node in conversation.path() if (message := node.message()).content or message.extra]
-    first = 1 if conversation.settings.system.strip() else 0  # the system prompt is no message of the tree
+    first = 1 if plan.led or conversation.settings.system.strip() else 0  # the system prompt is no message of the tree
     found = {sent[index - first]: Fate() for index in plan.dropped if 0 <= index - first < len(sent)}
     cut = {sent[index - first]: Fate(kept) for index, kept in plan.cut.items() if 0 <= index - first < len(sent)}
     return found | cut

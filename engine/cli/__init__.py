@@ -21,18 +21,23 @@ from engine.cli import (
     chats,
     complete,
     comptine,
+    config,
+    convert,
     divergence,
     evaluate,
     keys,
+    load,
     log,
     models,
     perplexity,
+    ps,
     quantize,
     rag,
     sample,
     server,
     tokens,
     trace,
+    unload,
 )
 from engine.cli.output import Output, harmless
 from engine.cli.sentences import sentence
@@ -55,6 +60,10 @@ class Verb(Protocol):
 
 VERBS: Mapping[str, Verb] = {
     "models": models,
+    "ps": ps,
+    "load": load,
+    "unload": unload,
+    "config": config,
     "chat": chat,
     "chats": chats,
     "complete": complete,
@@ -68,6 +77,7 @@ VERBS: Mapping[str, Verb] = {
     "sample": sample,
     "bench": bench,
     "quantize": quantize,
+    "convert": convert,
     "evaluate": evaluate,
     "keys": keys,
     "server": server,

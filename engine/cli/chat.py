@@ -44,12 +44,13 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0, or 130 when interrupted. Raises the error of a failed answer after what came of it was written."""
     form = form_of(arguments)
     system = arguments.system or form.preset.system
-    messages = [Message("system", checked(system))] if system else []
     talking = arguments.question is None and not out.as_json and sys.stdin.isatty()
     question = None if talking else question_of(arguments.question)
     if question is not None and not question.strip():
         raise BadInput("nothing was asked")
     with opened(arguments) as model:
+        form, system = form.wished(model), system or model.configuration.prompt.system
+        messages = [Message("system", checked(system))] if system else []
         window = arguments.virtual_window or form.preset.settings.get("virtual_window")
         asking = _Asking(model, form, window, arguments.policy, out)
         if question is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,13 @@ class Form:
     params: Params
     output: Output
     template: str | None
+
+    def wished(self, model: Model) -> Form:
+        """The same, with what the model's configuration says where the flags say nothing."""
+        output = model.configuration.output
+        if output is not None and self.output.kind == "text" and self.template is None:
+            return replace(self, params=self.params.over(model.defaults), output=Output(output.kind, output.source))
+        return replace(self, params=self.params.over(model.defaults))
 
     def options(self, model: Model, messages: Sequence[Message]) -> dict[str, Any]:
         """What it adds to `Model.stream`. Raises NotSupported, BadGrammar, BadTemplate."""

@@ -47,10 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Exit code 0."""
-    params = params_of(arguments)
+    given = params_of(arguments)
     before = _before(arguments)
     question = "" if before and arguments.question is None else question_of(arguments.question)
     with opened(arguments) as model:
+        params, system = given.over(model.defaults), model.configuration.prompt.system
+        if system and not any(message.role == "system" for message in before):
+            before = [Message("system", system), *before]
         raw = question if arguments.raw else None
         asked = [*before, Message("user", question)] if question or not before else before
         planned = None if arguments.raw else _planned(model, asked, params, arguments)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 from pydantic import TypeAdapter, ValidationError
@@ -81,10 +82,15 @@ def remove(home: Path, attach: Attach) -> None:
 
 def attached_runtime(settings: Settings, model_id: str) -> AttachedRuntime | None:
     """The application's runtime of this model; None where nobody serves it here."""
+    attach = elsewhere(settings)
+    served = attach is not None and not {model_id, model_id.rpartition("@")[0]}.isdisjoint(attach.models)
+    return AttachedRuntime(attach, model_id) if attach is not None and served else None
+
+
+def elsewhere(settings: Settings) -> Attach | None:
+    """The process that serves on this data folder, if that is another one."""
     attach = read(settings.home)
-    if attach is None or model_id not in attach.models or attach.pid == os.getpid():
-        return None
-    return AttachedRuntime(attach, model_id)
+    return None if attach is None or attach.pid == os.getpid() else attach
 
 
 class AttachedRuntime:
@@ -94,7 +100,7 @@ class AttachedRuntime:
 
     def __init__(self, attach: Attach, model_id: str) -> None:
         self._attach = attach
-        self.address = f"{attach.address}/runtime/{model_id}"
+        self.address = f"{attach.address}/runtime/{quote(model_id, safe='@')}"
         self.server = LlamaServer(self.address, attach.key)
         self._props: Mapping[str, Any] | None = None
 

@@ -38,7 +38,7 @@ class LocalRuntime:
     """One way to load one model, over all the lives of its worker; thread safe.
 
     `server`, `gate`, `window`, `slots` are of the latest life that was ready; before there was one they raise
-    LoadFailed.
+    LoadFailed. `ttl` is after how many seconds without a request it is put to sleep; 0 never, None as the settings say.
     """
 
     def __init__(self, load: LoadParams, settings: Settings, launcher: child.Launcher) -> None:
@@ -50,6 +50,7 @@ class LocalRuntime:
         self._opened: Life | None = None
         self._last_death: tuple[float, EngineError] | None = None
         self._deaths: deque[float] = deque(maxlen=STORM_DEATHS)
+        self.ttl: float | None = None
         self._asleep = self._closed = False
         self._used = time.monotonic()
         self._checked = time.monotonic()
@@ -78,6 +79,32 @@ class LocalRuntime:
     def load(self) -> LoadParams:
         """How it is loaded; once it is, with the number of layers that really lie on a GPU."""
         return self._opened.load if self._opened else self._load
+
+    @property
+    def wishes(self) -> LoadParams:
+        """How it was asked to be loaded."""
+        return self._load
+
+    @property
+    def time_out(self) -> float:
+        """Seconds without a request after which it is put to sleep; 0 never."""
+        return self._settings.idle_unload_s if self.ttl is None else self.ttl
+
+    @property
+    def since(self) -> float | None:
+        """When its worker was ready, in seconds since 1970; None where none is."""
+        life = self._life
+        return life.since if life is not None and life.ready else None
+
+    @property
+    def idle(self) -> float:
+        """Seconds since somebody used it, 0 while somebody does."""
+        life = self._life
+        if life is not None and life.ready:
+            gate = life.gate.snapshot()
+            if gate.running or gate.waiting:
+                return 0.0
+        return time.monotonic() - self._used
 
     @property
     def server(self) -> LlamaServer:
@@ -156,7 +183,7 @@ class LocalRuntime:
         gate, now = life.gate.snapshot(), time.monotonic()
         if gate.running or gate.waiting:
             self._used = now
-        idle = self._settings.idle_unload_s
+        idle = self.time_out
         if idle and now - self._used > idle:
             self._stop(asleep=True)
         elif now - self._checked > HEALTH_EVERY_S:
@@ -231,14 +258,16 @@ class Supervisor:
         self._closed = threading.Event()
         self._keeper: threading.Thread | None = None
 
-    def runtime(self, load: LoadParams) -> LocalRuntime:
-        """The runtime of these wishes, the same object for the same wishes; loads nothing yet."""
+    def runtime(self, load: LoadParams, ttl: float | None = None) -> LocalRuntime:
+        """The runtime of these wishes, the same object for the same wishes; loads nothing yet. `ttl` is set on it."""
         with self._lock:
             if self._keeper is None:
                 self._keeper = threading.Thread(target=self._keep, name="runtime-keeper", daemon=True)
                 self._keeper.start()
                 atexit.register(self.close)
-            return self._runtimes.setdefault(load, LocalRuntime(load, self._settings, self._launcher))
+            found = self._runtimes.setdefault(load, LocalRuntime(load, self._settings, self._launcher))
+            found.ttl = ttl
+            return found
 
     def running(self) -> tuple[LocalRuntime, ...]:
         """The runtimes that have a worker now."""

@@ -43,7 +43,8 @@ class Plan:
 
     `needed` and `prompt_tokens` are exact counts, of everything and of what is sent; None where only the server counts.
     `estimate` is then the guess that the policy went by, and nothing else may be made of it. `foreseen`: the passages
-    are not those that will be sent, but others of their number and length.
+    are not those that will be sent, but others of their number and length. `led`: before the conversation's messages
+    stands a system prompt of the model's configuration.
     """
 
     policy: Policy
@@ -57,6 +58,7 @@ class Plan:
     summary: str | None = None
     estimate: int | None = None
     foreseen: bool = False
+    led: bool = False
 
     @property
     def whole(self) -> bool:
