@@ -16,19 +16,25 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apps import host
-from apps.api import errors, grounded
+from apps.api import errors, grounded, messages, offered
 from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
 from apps.api.errors import ApiError
 from apps.api.grounded import FromDocuments
 from apps.api.local import PING, Pass
 from apps.api.mcp import mcp
 from apps.api.metering import Meter, meter, metrics
+from apps.api.offered import FromPreset
 from apps.api.remote import Told
+from apps.api.reshaped import Plain, Reshaped
+from apps.api.responses import Responses, ResponsesBody, to_chat
+from apps.api.tokens import detokenize, input_tokens, message_tokens, tokenize
+from apps.api.vectors import Vectors, embedding_models
 from engine.catalog import ModelCard
 from engine.engine import Engine, Model
 from engine.errors import AccessDenied, EngineError, NotSupported
 from engine.output import check_body
 from engine.person import Person
+from engine.published import Offer
 from engine.rag.collections import Collection
 from engine.runtime.supervisor import LocalRuntime
 
@@ -74,13 +80,29 @@ class Call:
         """The collection behind `rag/<name>` that this person may read."""
         return await to_thread.run_sync(grounded.collection_of, self.engine, self.person.id, name)
 
+    async def offer(self, name: str | None) -> Offer | None:
+        """What the teacher published under that name."""
+        found = await to_thread.run_sync(self.engine.published.get, name) if name else None
+        if found is not None:
+            meter(self.request.scope).model = found.name
+        return found
+
+    async def answering(self, name: str | None) -> Model:
+        """The model of an id or alias, or the one behind what was published under that name."""
+        offer = await self.offer(name)
+        return await self.model(name) if offer is None else await to_thread.run_sync(self.engine.model, offer.model)
+
 
 async def models(call: Call) -> ASGIApp:
-    """The list of models."""
-    cards = await to_thread.run_sync(call.engine.models)
-    collections = await to_thread.run_sync(call.engine.collections.list, call.person.id)
-    rows = [*map(_listed, cards), *map(grounded.listed, collections)]
-    return JSONResponse({"object": "list", "data": rows})
+    """The list of models: those that write, those that embed or rank, published presets, one's collections."""
+    return JSONResponse({"object": "list", "data": await to_thread.run_sync(_all_listed, call)})
+
+
+def _all_listed(call: Call) -> list[dict[str, Any]]:
+    engine = call.engine
+    collections = engine.collections.list(call.person.id)
+    rows = [*map(_listed, engine.catalog.cards()), *embedding_models(engine)]
+    return [*rows, *map(offered.listed, engine.published.list()), *map(grounded.listed, collections)]
 
 
 async def model(call: Call) -> ASGIApp:
@@ -88,22 +110,50 @@ async def model(call: Call) -> ASGIApp:
     name = call.request.path_params["model"]
     if name.startswith(grounded.PREFIX):
         return JSONResponse(grounded.listed(await call.collection(name)))
+    if (offer := await call.offer(name)) is not None:
+        return JSONResponse(offered.listed(offer))
+    rows = {row["id"]: row for row in embedding_models(call.engine)}
+    if name in rows:
+        return JSONResponse(rows[name])
     found = await call.model(name)
     return JSONResponse(_listed(found.card))
 
 
 def _listed(card: ModelCard) -> dict[str, Any]:
-    meta = {"quantization": card.quantization, "n_ctx": card.window, "aliases": list(card.aliases)}
+    meta = {"type": card.kind, "quantization": card.quantization, "n_ctx": card.window, "aliases": list(card.aliases)}
     return {"id": card.id, "object": "model", "created": 0, "owned_by": card.backend, "meta": meta}
 
 
 async def chat(call: Call) -> ASGIApp:
     """An answer to a conversation."""
-    body = checked(ChatBody, await call.json())
+    return Answering(await _chat(call, checked(ChatBody, await call.json())))
+
+
+async def responses(call: Call) -> ASGIApp:
+    """The same in the words of OpenAI's Responses protocol."""
+    asked = checked(ResponsesBody, await call.json())
+    inner = await _chat(call, checked(ChatBody, to_chat(asked)))
+    return Answering(Reshaped(inner, Responses(asked, inner.id)))
+
+
+async def anthropic(call: Call) -> ASGIApp:
+    """The same in the words of Anthropic's Messages protocol."""
+    try:
+        asked = checked(messages.MessagesBody, await call.json())
+        inner = await _chat(call, checked(ChatBody, messages.to_chat(asked)))
+    except EngineError as error:
+        meter(call.request.scope).failed(error)
+        return messages.refused(error)
+    return Answering(Reshaped(inner, messages.Messages(asked, inner.id)))
+
+
+async def _chat(call: Call, body: dict[str, Any]) -> Pass | Told:
     name = body.get("model") or ""
     if name.startswith(grounded.PREFIX):
         collection, model = await call.collection(name), await call.model(grounded.asked(body).model)
-        return Answering(FromDocuments.of(call.engine, call.person, model, collection, body))
+        return FromDocuments.of(call.engine, call.person, model, collection, body)
+    if (offer := await call.offer(name)) is not None:
+        return await to_thread.run_sync(FromPreset.asked_of, call.engine, call.person, offer, body)
     return await _asked(call, body, "/v1/chat/completions")
 
 
@@ -112,14 +162,11 @@ async def completions(call: Call) -> ASGIApp:
     body = checked(CompletionBody, await call.json())
     if isinstance(body["prompt"], list) and isinstance(body["prompt"][0], str):
         body["prompt"] = body["prompt"][0]
-    return await _asked(call, body, "/v1/completions")
-
-
-async def embeddings(call: Call) -> ASGIApp:
-    """Not here yet."""
-    raise NotSupported(
-        "no embedding model is installed here; chat and completions are served", capability="embeddings", param="model"
-    )
+    if await call.offer(body.get("model")) is not None:
+        raise ApiError(
+            "a preset answers conversations: ask /v1/chat/completions", code="not_a_text_model", param="model"
+        )
+    return Answering(await _asked(call, body, "/v1/completions"))
 
 
 async def unknown(call: Call) -> ASGIApp:
@@ -127,15 +174,17 @@ async def unknown(call: Call) -> ASGIApp:
     raise ApiError(f"no such route: {call.request.url.path}", status=404, code="unknown_url")
 
 
-async def _asked(call: Call, body: dict[str, Any], route: str) -> ASGIApp:
+async def _asked(call: Call, body: dict[str, Any], route: str) -> Pass | Told:
     model = await call.model(body.get("model"))
+    if model.card.kind != "chat":
+        raise NotSupported(f"{model.card.id} writes no answers", capability="chat", backend=model.backend.name)
     if model.card.backend == "llamacpp":
         runtime = await to_thread.run_sync(call.engine.runtime, model.card.id)
         if runtime is not None:
             _only_text(body)
             await to_thread.run_sync(check_body, body)
-            return Answering(Pass(call.engine, runtime, model.card.id, route, call.person.id, body))
-    return Answering(Told(model, call.person.id, body, chat=route.endswith("chat/completions")))
+            return Pass(call.engine, runtime, model.card.id, route, call.person.id, body)
+    return Told(model, call.person.id, body, chat=route.endswith("chat/completions"))
 
 
 def _only_text(body: Mapping[str, Any]) -> None:
@@ -177,8 +226,8 @@ async def _attached(call: Call) -> tuple[LocalRuntime, str]:
 class Answering:
     """Sends one answer, streamed or whole; as soon as the client is gone, everything that served it is closed."""
 
-    def __init__(self, answer: Pass | Told, *, whole: bool = True) -> None:
-        self._answer = answer
+    def __init__(self, answer: Pass | Told | Reshaped, *, whole: bool = True) -> None:
+        self._answer = answer if isinstance(answer, Reshaped) else Plain(answer)
         self._whole = whole and not answer.asked.get("stream")
         self._begun = False
 
@@ -203,12 +252,10 @@ class Answering:
             async with aclosing(self._answer.stream(_nothing)) as blocks:
                 async for _ in blocks:
                     pass
-            told = self._answer.answer()
-            body = told.chat() if "messages" in self._answer.asked else told.completion()
-            response = JSONResponse(body, headers={"X-Request-Id": self._answer.id})
+            response = JSONResponse(self._answer.whole(), headers={"X-Request-Id": self._answer.id})
         except EngineError as error:
             one.failed(error)
-            response = errors.response(error, self._answer.id)
+            response = self._answer.refused(error)
         await response(scope, receive, send)
 
     async def _send_stream(self, send: Send, one: Meter) -> None:
@@ -224,9 +271,9 @@ class Answering:
         except EngineError as error:
             one.failed(error)
             if not self._begun:
-                await _send_response(errors.response(error, self._answer.id), send)
+                await _send_response(self._answer.refused(error), send)
                 return
-            await send({"type": "http.response.body", "body": errors.event(error), "more_body": True})
+            await send({"type": "http.response.body", "body": self._answer.broken(error), "more_body": True})
         await self._begin(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -279,13 +326,22 @@ class _Plain:
 
 def api() -> ASGIApp:
     """The ASGI application of everything under `/v1` and `/runtime`; the guard stands before it."""
+    vectors = Vectors()
     return Router(
         [
             _route("/v1/models", models, "GET"),
             _route("/v1/models/{model:path}", model, "GET"),
             _route("/v1/chat/completions", chat, "POST"),
             _route("/v1/completions", completions, "POST"),
-            _route("/v1/embeddings", embeddings, "POST"),
+            _route("/v1/responses", responses, "POST"),
+            _route("/v1/messages", anthropic, "POST"),
+            _route("/v1/messages/count_tokens", message_tokens, "POST"),
+            _route("/v1/chat/completions/input_tokens", input_tokens, "POST"),
+            _route("/v1/embeddings", vectors.embeddings, "POST"),
+            _route("/v1/rerank", vectors.rerank, "POST"),
+            _route("/v1/reranking", vectors.rerank, "POST"),
+            _route("/v1/tokenize", tokenize, "POST"),
+            _route("/v1/detokenize", detokenize, "POST"),
             _route("/mcp", mcp, "POST"),
             _route("/metrics", metrics, "GET"),
             _route("/runtime/{model}/{path:path}", runtime, "GET", "POST"),
