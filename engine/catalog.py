@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.backends.echo import WINDOW as ECHO_WINDOW
 from engine.errors import BadFile, ModelFileCorrupt, UnknownModel
+from engine.models.discovery import SOURCES, FoundFile, Survey, Trouble, survey
+from engine.models.facts import Facts, FactsOf
 from engine.models.gguf_header import read_header
+from engine.models.identity import ids_of
+from engine.models.kinds import Kind, kind_of
 from engine.models.prepare import found_file
 from engine.providers import Provider, provider, providers
 from engine.settings import Settings
 
-BackendName = Literal["llamacpp", "openai_compat", "echo"]
+if TYPE_CHECKING:
+    from engine.models.configuration import Configuration
+
+BackendName = Literal["llamacpp", "openai_compat", "lmstudio", "ollama", "responses", "echo"]
 
 BUNDLED, BUNDLED_NAME = "smollm2-135m-instruct", "SmolLM2 135M Instruct"
+OWN = "models folder"
+LOOK_EVERY_S = 5.0  # between two looks into other programs' stores; one's own folder is looked at each time
 COURSE_ALIASES = ("smollm2-1.7b-instruct", "smollm2-1.7b-instruct:2")  # as the course sheet calls its model
 
 
@@ -47,7 +59,9 @@ class Endpoint:
 class ModelCard:
     """What is known of a model without loading it: `window` in tokens, `size_bytes` of the file in use; None: unknown.
 
-    `files` begins with the file in use. `problem` says why a file cannot be used.
+    `files` begins with the file in use. `problem` says why a file cannot be used. `kind` is what it is for: a page asks
+    only those for chatting. An instance, "model@name", is of the
+    model `base`.
     """
 
     id: str
@@ -63,11 +77,20 @@ class ModelCard:
     note_key: str | None = None
     endpoint: Endpoint | None = None
     problem: str | None = None
+    kind: Kind = "chat"
+    base: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The id of the model itself, of which this may be an instance."""
+        return self.base or self.id
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {
             "id": self.id,
+            "model": self.model,
+            "kind": self.kind,
             "name": self.name,
             "backend": self.backend,
             "aliases": list(self.aliases),
@@ -86,28 +109,61 @@ ECHO = ModelCard("echo", "Echo", "echo", window=ECHO_WINDOW, source="built in", 
 
 
 class Catalog:
-    """The models of one installation; looked up anew at each call, so that a file just copied is there."""
+    """The models of one installation; looked up anew at each call, so that a file just copied is there.
 
-    def __init__(self, settings: Settings) -> None:
+    `configurations` gives what the teacher keeps by id: the windows it asks for, and the instances there are; `folders`
+    those that the teacher added, `rows` the endpoints.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        configurations: Callable[[], Mapping[str, Configuration]] = dict,
+        folders: Callable[[], Iterable[Path]] = tuple,
+        rows: Callable[[], Mapping[str, Provider]] = providers,
+    ) -> None:
         self._settings = settings
+        self._configurations = configurations
+        self._folders = folders
+        self._rows = rows
+        self._facts = FactsOf(settings)
+        self._elsewhere: tuple[float, Survey] | None = None
         self._typed: dict[str, Provider] = {}
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """The models on this machine: the bundled one, one's own files, `echo`. Remote ones exist when asked for."""
-        return (*self._bundled(), *self._own_files(), ECHO)
+        """The models on this machine: the bundled one, files of one's own and of other programs, `echo`, each followed
+        by its instances. Remote ones exist when asked for.
+        """
+        return tuple(self._with_instances((*self._bundled(), *self._on_disk(), ECHO)))
+
+    def found(self) -> tuple[FoundFile, ...]:
+        """The files on disk, but for the bundled ones; of other programs' stores as they were a few seconds ago."""
+        own = survey(self._settings, sources=("own",)).files
+        known = {os.path.realpath(file.path) for file in own}
+        return (*own, *(file for file in self._look().files if os.path.realpath(file.path) not in known))
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Where it was not possible to look for files."""
+        return (*survey(self._settings, sources=("own",)).troubles, *self._look().troubles)
+
+    def look_again(self) -> None:
+        """Have the next call look into all folders: one was added, or a file was moved there."""
+        self._elsewhere = None
 
     def card(self, model_id: str) -> ModelCard:
         """The card of an id, an alias (case does not matter) or `provider/model`. Raises UnknownModel."""
         wanted = model_id.casefold()
-        for card in self.cards():
-            if wanted in (card.id.casefold(), *(alias.casefold() for alias in card.aliases)):
-                return card
+        cards = self.cards()
+        for names in ((card.id,) for card in cards), (card.aliases for card in cards):  # a real file before an alias
+            for card, own in zip(cards, names, strict=True):
+                if wanted in map(str.casefold, own):
+                    return card
         row, slash, model = model_id.partition("/")
         if slash and model:
-            return self._remote(row, model)
-        known = [card.id for card in self.cards()]
+            return self._instance_elsewhere(model_id) or self._remote(row, model)
+        known = [card.id for card in cards]
         raise UnknownModel(
-            f"no model {model_id!r}; there are {', '.join(known)}, and provider/model for {', '.join(providers())}",
+            f"no model {model_id!r}; there are {', '.join(known)}, and provider/model for {', '.join(self._rows())}",
             model=model_id,
             known=known,
         )
@@ -116,13 +172,28 @@ class Catalog:
         """Have an endpoint that a person typed in, for the life of this catalogue; replaces one of the same id."""
         self._typed[row.id] = row
 
+    def _with_instances(self, cards: Sequence[ModelCard]) -> Iterator[ModelCard]:
+        kept, own = self._configurations(), {card.id for card in cards}
+        for card in cards:
+            yield _as_wished(card, kept[card.id]) if card.id in kept else card
+            for name, configuration in kept.items():
+                if name.rpartition("@")[0] == card.id and name not in own:  # a file's name may have the sign too
+                    yield _instance(card, name, configuration)
+
+    def _instance_elsewhere(self, model_id: str) -> ModelCard | None:
+        """The instance of a remote model, if one of that id is kept: "@" may as well belong to a remote name."""
+        row, _, model = model_id.rpartition("@")[0].partition("/")
+        kept = self._configurations().get(model_id) if model else None
+        return _instance(self._remote(row, model), model_id, kept) if kept else None
+
     def _remote(self, row_id: str, model: str) -> ModelCard:
-        row = self._typed.get(row_id) or provider(row_id)
+        row = self._typed.get(row_id) or self._rows().get(row_id) or provider(row_id)
         endpoint = Endpoint(row, row.address(), model)
         return ModelCard(
             f"{row_id}/{model}",
             model,
-            "openai_compat",
+            row.native or ("responses" if row.protocol == "responses" else "openai_compat"),
+            window=row.window,
             source=row.name,
             note_key="model.note.remote",
             endpoint=endpoint,
@@ -147,9 +218,36 @@ class Catalog:
             note_key="model.note.bundled",
         )
 
-    def _own_files(self) -> Iterator[ModelCard]:
-        for path in sorted(self._settings.models_dir.glob("*.gguf")):
-            yield self._local(path, path.stem.casefold(), "models folder")
+    def _look(self) -> Survey:
+        now, known = time.monotonic(), self._elsewhere
+        if known is None or now - known[0] > LOOK_EVERY_S:
+            others = [source for source in SOURCES if source != "own"]
+            known = self._elsewhere = (now, survey(self._settings, self._folders(), others))
+        return known[1]
+
+    def _on_disk(self) -> Iterator[ModelCard]:
+        files = self.found()
+        facts = self._facts(file.path for file in files)
+        names = ids_of(files, taken=(BUNDLED, ECHO.id))
+        for file, name in zip(files, names, strict=True):
+            yield self._of_file(file, facts[file.path], name)
+
+    def _of_file(self, file: FoundFile, facts: Facts, model_id: str) -> ModelCard:
+        problem = file.problem or facts.problem
+        window = min(self._settings.window, facts.trained or self._settings.window)
+        return ModelCard(
+            model_id,
+            file.name if file.source == "ollama" else facts.name or file.name,
+            "llamacpp",
+            quantization=facts.quantization,
+            window=None if problem else window,
+            size_bytes=file.size_bytes,
+            source=OWN if file.source == "own" else file.source,
+            licence=facts.licence,
+            files=_parts(file, facts),
+            problem=problem,
+            kind=facts.kind,
+        )
 
     def _local(self, path: Path, model_id: str, source: str) -> ModelCard:
         size = path.stat().st_size
@@ -171,7 +269,35 @@ class Catalog:
             source=source,
             licence=header.licence,
             files=(ModelFile(path, header.quantization, size),),
+            kind=kind_of(header),
         )
+
+
+def _instance(card: ModelCard, model_id: str, configuration: Configuration) -> ModelCard:
+    name = model_id.rpartition("@")[2]
+    card = replace(card, id=model_id, name=f"{card.name} ({name})", aliases=(), base=card.id)
+    return _as_wished(card, configuration)
+
+
+def _as_wished(card: ModelCard, configuration: Configuration) -> ModelCard:
+    """The card with the window that the configuration asks for, at most the trained one."""
+    context = configuration.load.context
+    if context is None or card.backend != "llamacpp" or card.problem:
+        return card
+    trained = read_header(card.files[0].path).context_length
+    return replace(card, window=min(context, trained or context))
+
+
+def _parts(file: FoundFile, facts: Facts) -> tuple[ModelFile, ...]:
+    if len(file.parts) == 1:
+        return (ModelFile(file.path, facts.quantization, file.size_bytes),)
+    return tuple(ModelFile(part, facts.quantization, _size(part)) for part in file.parts)
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):  # gone since we looked
+        return path.stat().st_size
+    return 0
 
 
 def _file(path: Path, note_key: str) -> ModelFile:

@@ -29,6 +29,7 @@ write those.
     - NativeMissing          llama-cpp-python is not there (yet); state
     - JobFailed              job, reason
     - StoreFailed            reason
+    - DiskFull               needed, free: bytes; HTTP 507
 """
 
 from __future__ import annotations
@@ -199,6 +200,12 @@ class JobFailed(BackendError):
 class StoreFailed(BackendError):
     code = "store_failed"
     http_status = 500
+
+
+class DiskFull(BackendError):
+    code = "disk_full"
+    retryable = False
+    http_status = 507
 
 
 def all_codes() -> tuple[str, ...]:

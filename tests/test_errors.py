@@ -32,7 +32,7 @@ def test_the_branch_decides_exit_code_and_status(kind: type[EngineError]) -> Non
         assert kind.http_status in (400, 403, 404, 429, 501)
     elif issubclass(kind, BackendError):
         assert kind.exit_code == 3
-        assert kind.http_status in (429, 500, 502, 503, 504)
+        assert kind.http_status in (429, 500, 502, 503, 504, 507)
 
 
 def test_the_module_text_names_every_kind() -> None:

@@ -1,66 +1,40 @@
-"""The verb `models`: which models there are. Loads none and asks no network."""
+"""The verb `models`: which there are, what one is, where files come from. Knows only its parts."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
+from engine.cli import models_files, models_hub, models_list, models_show
 from engine.cli.output import Output
 
-if TYPE_CHECKING:
-    from engine.catalog import ModelCard
-    from engine.providers import Provider
+HELP = "the models on this machine and the known providers: list, show one, import or download"
 
-HELP = "list the models on this machine and the providers that are known"
-HEADINGS = ("id", "from", "quantization", "window", "size", "aliases")
+Flags = Callable[[argparse.ArgumentParser], None]
+Run = Callable[[argparse.Namespace, Output], int]
+
+PARTS: dict[str, tuple[Flags, Run, str]] = {
+    "list": (models_list.add_arguments, models_list.run, models_list.HELP),
+    "show": (models_show.add_arguments, models_show.run, models_show.HELP),
+    "import": (models_files.import_flags, models_files.import_, models_files.IMPORT_HELP),
+    "folders": (models_files.folders_flags, models_files.folders, models_files.FOLDERS_HELP),
+    "search": (models_hub.search_flags, models_hub.search, models_hub.SEARCH_HELP),
+    "download": (models_hub.download_flags, models_hub.download, models_hub.DOWNLOAD_HELP),
+    "curated": (models_hub.curated_flags, models_hub.curated, models_hub.CURATED_HELP),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No flags of its own."""
+    """One parser for each part; without one, the list."""
+    parts = parser.add_subparsers(dest="part", metavar="PART")
+    for name, (add, _, text) in PARTS.items():
+        part = parts.add_parser(name, help=text, description=text)
+        add(part)
+        # the general flags are taken after the part too; unset there, they must not undo what stands before it
+        part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object")
+        part.add_argument("-o", "--output", metavar="FILE", default=argparse.SUPPRESS, help="write to this file")
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    """Exit code 0."""
-    from engine.catalog import Catalog
-    from engine.providers import providers
-    from engine.settings import Settings
-
-    cards = Catalog(Settings()).cards()
-    if out.as_json:
-        out.json(
-            {"models": [card.to_dict() for card in cards], "providers": [_row(row) for row in providers().values()]}
-        )
-        return 0
-    for line in _table([HEADINGS, *(_cells(card) for card in cards)]):
-        out.line(line)
-    for card in cards:
-        if card.problem:
-            out.line(f"{card.id} cannot be used: {card.problem}")
-    out.line(f"\nand provider/model for {', '.join(providers())}")
-    return 0
-
-
-def _cells(card: ModelCard) -> tuple[str, ...]:
-    size = "" if card.size_bytes is None else f"{card.size_bytes / 1e6:.0f} MB"
-    window = "" if card.window is None else f"{card.window} tokens"
-    return (card.id, card.source, card.quantization or "", window, size, ", ".join(card.aliases))
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _row(row: Provider) -> dict[str, Any]:
-    """The row without its key: only whether there is one."""
-    from engine.settings import from_environment
-
-    known = row.key_env and from_environment(row.key_env)
-    return {
-        "id": row.id,
-        "name": row.name,
-        "base_url": row.base_url,
-        "key_variable": row.key_env,
-        "key_set": bool(known),
-        "homepage": row.homepage,
-    }
+    """The exit code of the part."""
+    return PARTS[arguments.part or "list"][1](arguments, out)

@@ -15,6 +15,7 @@ SENTENCES: Mapping[str, str] = {
     "bad_input": "the command cannot be carried out as it is",
     "bad_parameter": "a parameter has a value that is not allowed",
     "bad_template": "the chat template cannot be used",
+    "disk_full": "there is not enough room on the disk",
     "embedder_mismatch": "the collection was made with another embedder",
     "engine_error": "something unexpected went wrong",
     "job_failed": "the job failed",

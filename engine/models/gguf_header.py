@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +24,10 @@ MAX_TEXT = 1 << 20  # bytes of one text that is kept; chat templates have up to 
 MAX_TEXTS = 8 << 20  # bytes of all texts kept
 MAX_KEY = 65535  # the format's own limit
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
+MAX_LIST = 1024  # numbers of one list that is kept: one per layer, say; vocabularies' scores are passed over
+MAX_LISTS = 65536  # numbers of all lists kept
+
+TOKENS = "tokenizer.ggml.tokens"
 
 STRING, ARRAY = 8, 9
 NUMBERS = {
@@ -67,7 +72,7 @@ BLOCKS: Mapping[int, tuple[int, int]] = {
 @dataclass(frozen=True)
 class GgufHeader:
     """The facts of one file: `fields` holds its numbers and texts, `arrays` the lengths of its lists, `parameters` the
-    number of weights.
+    number of weights. `lists` holds the short lists of numbers, `texts_at` where the bytes of a list of texts begin.
     """
 
     version: int
@@ -75,6 +80,8 @@ class GgufHeader:
     arrays: Mapping[str, int]
     tensors: int
     parameters: int
+    lists: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    texts_at: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str | None:
@@ -115,7 +122,23 @@ class GgufHeader:
     @property
     def vocabulary(self) -> int | None:
         """Number of tokens."""
-        return self.arrays.get("tokenizer.ggml.tokens")
+        return self.arrays.get(TOKENS)
+
+    def of(self, key: str) -> Scalar | None:
+        """The value of a key of the model's own architecture, such as `attention.head_count`."""
+        return self.fields.get(f"{self.architecture}.{key}")
+
+    def number(self, key: str) -> int | None:
+        """That value, where it is a whole number that is not negative."""
+        return self._number(f"{self.architecture}.{key}")
+
+    def per_layer(self, key: str) -> tuple[int, ...] | None:
+        """That value for each layer, whether the file holds one for all or a list; None where it holds neither."""
+        found = self.lists.get(f"{self.architecture}.{key}")
+        if found is not None:
+            return tuple(int(value) for value in found if not isinstance(value, str))
+        one = self.number(key)
+        return None if one is None or self.blocks is None else (one,) * min(self.blocks, MAX_LIST)
 
     def _text(self, key: str) -> str | None:
         value = self.fields.get(key)
@@ -129,12 +152,13 @@ class GgufHeader:
 class _Cursor:
     """A position in a memory-mapped file that never leaves it and counts what it has read."""
 
-    def __init__(self, data: mmap.mmap | bytes) -> None:
+    def __init__(self, data: mmap.mmap | bytes, at: int = 0) -> None:
         self.data = data
         self.end = len(data)
-        self.at = 0
+        self.at = at
         self.items = 0
         self.kept = 0
+        self.listed = 0
 
     def skip(self, size: int) -> int:
         """The place before `size` bytes, which are passed over."""
@@ -187,14 +211,49 @@ def read_header(path: Path) -> GgufHeader:
         ) from error
 
 
+def token_texts(path: Path, ids: Iterable[int]) -> dict[int, str]:
+    """The tokens of these numbers as the vocabulary spells them; a number beyond it is left out.
+
+    Raises ModelFileCorrupt, BadFile (unreadable).
+    """
+    header = read_header(path)
+    place, count = header.texts_at.get(TOKENS), header.arrays.get(TOKENS, 0)
+    wanted = sorted({number for number in ids if 0 <= number < count})
+    if place is None or not wanted:
+        return {}
+    try:
+        with _mapped(path, path.stat().st_size) as data:
+            return _texts(_Cursor(data, place), wanted)
+    except OSError as error:
+        raise BadFile(
+            f"{path.name} cannot be read: {error.strerror}", path=path.name, reason=str(error.strerror)
+        ) from error
+
+
+def _texts(cursor: _Cursor, wanted: list[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    at = 0
+    for number in wanted:
+        cursor.skip_texts(number - at)
+        found[number], at = cursor.text(MAX_KEY), number + 1
+    return found
+
+
 @lru_cache(maxsize=256)
 def _read(path: Path, size: int, changed: int) -> GgufHeader:
+    with _mapped(path, size) as data:
+        return parse(data)
+
+
+@contextmanager
+def _mapped(path: Path, size: int) -> Iterator[mmap.mmap]:
+    """The file's bytes; what is wrong with them becomes ModelFileCorrupt."""
     try:
         with path.open("rb") as file:
             if size < 24:
                 raise ValueError(f"has {size} bytes, a header needs 24")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return parse(data)
+                yield data
     except (ValueError, struct.error) as error:
         raise ModelFileCorrupt(
             f"{path.name} is not a sound GGUF file: {error}", path=path.name, reason=str(error)
@@ -213,31 +272,35 @@ def parse(data: mmap.mmap | bytes) -> GgufHeader:
     tensors, keys = cursor.count(), cursor.count()
     fields: dict[str, Scalar] = {}
     arrays: dict[str, int] = {}
+    lists: dict[str, tuple[Scalar, ...]] = {}
+    texts_at: dict[str, int] = {}
     for _ in range(keys):
-        _read_field(cursor, fields, arrays)
-    return GgufHeader(version, fields, arrays, tensors, _read_tensors(cursor, tensors, fields))
+        key = cursor.text(MAX_KEY)
+        kind = cursor.number(U32)
+        if kind == STRING:
+            fields[key] = cursor.text(MAX_TEXT)
+        elif kind == ARRAY:
+            arrays[key] = _read_array(cursor, key, lists, texts_at)
+        else:
+            number = _struct(kind)
+            fields[key] = number.unpack_from(cursor.data, cursor.skip(number.size))[0]
+    parameters = _read_tensors(cursor, tensors, fields)
+    return GgufHeader(version, fields, arrays, tensors, parameters, lists, texts_at)
 
 
-def _read_field(cursor: _Cursor, fields: dict[str, Scalar], arrays: dict[str, int]) -> None:
-    key = cursor.text(MAX_KEY)
-    kind = cursor.number(U32)
-    if kind == STRING:
-        fields[key] = cursor.text(MAX_TEXT)
-    elif kind == ARRAY:
-        arrays[key] = _skip_array(cursor)
-    else:
-        number = _struct(kind)
-        fields[key] = number.unpack_from(cursor.data, cursor.skip(number.size))[0]
-
-
-def _skip_array(cursor: _Cursor) -> int:
+def _read_array(cursor: _Cursor, key: str, lists: dict[str, tuple[Scalar, ...]], texts_at: dict[str, int]) -> int:
+    """The length of the list; a short one of numbers is kept, of one of texts the place."""
     kind = cursor.number(U32)
     if kind == STRING:
         count = cursor.count()
+        texts_at[key] = cursor.at
         cursor.skip_texts(count)
         return count
-    count = cursor.number(U64)
-    cursor.skip(count * _struct(kind).size)
+    count, number = cursor.number(U64), _struct(kind)
+    start = cursor.skip(count * number.size)
+    if count <= MAX_LIST and cursor.listed + count <= MAX_LISTS:
+        cursor.listed += count
+        lists[key] = tuple(number.unpack_from(cursor.data, start + at * number.size)[0] for at in range(count))
     return count
 
 
