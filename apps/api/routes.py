@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from apps import host
 from apps.api import errors, grounded, messages, offered
 from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
+from apps.api.configured import filled
 from apps.api.errors import ApiError
 from apps.api.grounded import FromDocuments
 from apps.api.local import PING, Pass
@@ -27,6 +28,7 @@ from apps.api.offered import FromPreset
 from apps.api.remote import Told
 from apps.api.reshaped import Plain, Reshaped
 from apps.api.responses import Responses, ResponsesBody, to_chat
+from apps.api.runtimes import load, ps, unload
 from apps.api.tokens import detokenize, input_tokens, message_tokens, tokenize
 from apps.api.vectors import Vectors, embedding_models
 from engine.catalog import ModelCard
@@ -178,6 +180,7 @@ async def _asked(call: Call, body: dict[str, Any], route: str) -> Pass | Told:
     model = await call.model(body.get("model"))
     if model.card.kind != "chat":
         raise NotSupported(f"{model.card.id} writes no answers", capability="chat", backend=model.backend.name)
+    body = await to_thread.run_sync(filled, model, body)
     if model.card.backend == "llamacpp":
         runtime = await to_thread.run_sync(call.engine.runtime, model.card.id)
         if runtime is not None:
@@ -344,6 +347,9 @@ def api() -> ASGIApp:
             _route("/v1/detokenize", detokenize, "POST"),
             _route("/mcp", mcp, "POST"),
             _route("/metrics", metrics, "GET"),
+            _route("/runtime/ps", ps, "GET"),
+            _route("/runtime/load", load, "POST"),
+            _route("/runtime/unload", unload, "POST"),
             _route("/runtime/{model}/{path:path}", runtime, "GET", "POST"),
             _route("/{path:path}", unknown, "GET", "POST"),
         ]
