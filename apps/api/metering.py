@@ -69,6 +69,8 @@ class Metered:
     ) -> None:  # fmt: skip
         self.app = app
         self._engine = engine
+        paths = [route.path for route in getattr(app, "routes", ()) if "{" not in route.path]
+        self._paths = frozenset(paths)  # ours to the letter, so that a refused request may be named
         self._rates = rates or Rates()
         self._clock = clock
         self._per_minute: tuple[float, int] | None = None
@@ -80,6 +82,8 @@ class Metered:
             await self.app(scope, receive, send)
             return
         one, key, seen, started = meter(scope), state.get("key"), [500], time.monotonic()
+        path = str(scope["path"])[len(scope.get("root_path", "")) :]
+        one.route = path if path in self._paths else OTHER
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
