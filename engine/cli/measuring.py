@@ -24,14 +24,19 @@ def files_of(*models: str | None) -> tuple[list[str], int]:
         return [str(served_file(engine, model)) for model in models], engine.settings.threads
 
 
-def measured(task: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """The task's result; on a terminal with a line of progress that is written over. Ctrl-C ends the child."""
+def measured(
+    task: str, args: Mapping[str, Any], secrets: Mapping[str, Any] | None = None, unit: str = ""
+) -> dict[str, Any]:
+    """The task's result; on a terminal with a line of progress that is written over. Ctrl-C ends the child.
+
+    `secrets` are arguments that nothing records. With `unit` "MB" the progress is in bytes.
+    """
     from engine.tasks import TaskRun
 
-    work, started = TaskRun(task, args), time.monotonic()
+    work, started = TaskRun(task, args, secrets), time.monotonic()
     shown = sys.stderr.isatty()
     try:
-        _follow(work, started, shown)
+        _follow(work, started, shown, unit)
     except KeyboardInterrupt:
         work.cancel()
         raise
@@ -42,10 +47,11 @@ def measured(task: str, args: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _follow(work: TaskRun, started: float, shown: bool) -> None:
+def _follow(work: TaskRun, started: float, shown: bool, unit: str) -> None:
+    scale, named = (1e6, " MB") if unit == "MB" else (1, unit and f" {unit}")
     for progress in work:
         if shown and progress.total:
             spent = time.monotonic() - started
             left = f", {spent * (progress.total - progress.done) / progress.done:.0f} s left" if progress.done else ""
-            sys.stderr.write(f"\r{progress.done:.0f} of {progress.total:.0f}{left}\x1b[K")
+            sys.stderr.write(f"\r{progress.done / scale:.0f} of {progress.total / scale:.0f}{named}{left}\x1b[K")
             sys.stderr.flush()

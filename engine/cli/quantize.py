@@ -20,7 +20,7 @@ HELP = "write a local model in another number format (Q8_0 … Q2_K), and see wh
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, which kinds, and the text of the table."""
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a GGUF file, or the id of a model")
-    parser.add_argument("kinds", nargs="*", metavar="TYPE", help="such as Q4_K_M; several with --table")
+    parser.add_argument("kinds", nargs="*", metavar="TYPE", help="such as Q4_K_M; several with --table; none: sizes")
     text = "measure size, speed, perplexity and divergence of every TYPE on this text (without TYPE: Q8_0 to Q2_K)"
     parser.add_argument("--table", metavar="FILE", help=text)
     parser.add_argument("--context", type=int, default=512, metavar="TOKENS", help="of its windows (default 512)")
@@ -35,9 +35,28 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         raise BadInput("which MODEL? see the verb models")
     if arguments.table is not None:
         return _table(arguments, out)
+    if not arguments.kinds:
+        return _sizes(arguments.model, out)
     if len(arguments.kinds) != 1:
         raise BadInput("one TYPE such as Q4_K_M; several go with --table")
     return _one(arguments, out)
+
+
+def _sizes(model: str, out: Output) -> int:
+    from engine.engine import Engine
+    from engine.models.quantize import SIZES_TASK
+    from engine.quality.weights import shipped_file
+
+    with closing(Engine()) as engine:
+        source = shipped_file(engine, model)
+    found = measured(SIZES_TASK, {"source": str(source)})
+    if out.as_json:
+        out.json(found)
+        return 0
+    out.line(f"{source.name}: {found['source'] / 1e6:.1f} MB; it would have")
+    for kind, size in found["kinds"].items():
+        out.line(f"{kind:<8}" + ("llama.cpp cannot make it" if size is None else f"{size / 1e6:>9.1f} MB"))
+    return 0
 
 
 def _one(arguments: argparse.Namespace, out: Output) -> int:

@@ -13,14 +13,18 @@ import threading
 from collections.abc import Generator, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.errors import BadParameter, JobFailed
+from engine.errors import AccessDenied, BadParameter, JobFailed
 from engine.filelock import file_lock
 from engine.models.gguf_header import QUANTIZATIONS, read_header
 from engine.models.room import check_room
 from engine.native import require_native
-from engine.tasks import Progress
+from engine.tasks import Progress, run
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.jobs import Job
 
 TASK = "engine.models.quantize:quantize"
 TYPES = {name: number for number, name in QUANTIZATIONS.items()}
@@ -65,6 +69,33 @@ def quantize(source: str, target: str, kind: str, threads: int = 0) -> Generator
         }
         os.replace(part, new)
     return answer
+
+
+def start_quantize(engine: Engine, owner: str, model: str, kind: str, *, role: str) -> Job:
+    """The job that writes a local model as `kind` among one's own; its progress is in weights.
+
+    Raises AccessDenied, UnknownModel, NotSupported (not local), BadParameter, BadInput (it is of that kind already).
+    """
+    from engine.quality.quantizations import target_file
+    from engine.quality.weights import shipped_file
+
+    if role != "teacher":
+        raise AccessDenied("quantizing models is the teacher's", role="teacher")
+    source = shipped_file(engine, engine.catalog.card(model).id)
+    target = target_file(engine.settings, source, kind)
+    args = {"source": str(source), "target": str(target), "kind": kind, "threads": engine.settings.threads}
+    return engine.jobs.submit(owner, TASK, args, f"{source.stem} → {kind}", (part_of(target),))
+
+
+def foreseen_sizes(engine: Engine, model: str, kinds: Sequence[str] = OFFERED) -> dict[str, int | None]:
+    """Bytes that a local model would have as each kind; None where llama.cpp cannot make it. Takes a child process and
+    about a second. Raises what `start_quantize` and `sizes` do.
+    """
+    from engine.quality.weights import shipped_file
+
+    source = shipped_file(engine, engine.catalog.card(model).id)
+    found: dict[str, int | None] = run(SIZES_TASK, {"source": str(source), "kinds": list(kinds)})["kinds"]
+    return found
 
 
 def sizes(source: str, kinds: Sequence[str] = OFFERED) -> Generator[Progress, None, dict[str, Any]]:

@@ -6,13 +6,36 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import BadParameter, DiskFull, JobFailed, ModelFileCorrupt, NativeMissing, TimedOut
+from engine.catalog import BUNDLED
+from engine.engine import Engine
+from engine.errors import (
+    AccessDenied,
+    BadParameter,
+    DiskFull,
+    JobFailed,
+    ModelFileCorrupt,
+    NativeMissing,
+    NotSupported,
+    TimedOut,
+)
 from engine.filelock import file_lock
 from engine.models import room
 from engine.models.bundled import bundled_file
 from engine.models.gguf_header import read_header
-from engine.models.quantize import OFFERED, SIZES_TASK, TASK, part_of, quantize, sha256, sizes
+from engine.models.quantize import (
+    OFFERED,
+    SIZES_TASK,
+    TASK,
+    foreseen_sizes,
+    part_of,
+    quantize,
+    sha256,
+    sizes,
+    start_quantize,
+)
 from engine.native import NativeState
+from engine.person import LOCAL_OWNER
+from engine.settings import Settings
 from engine.tasks import TaskRun, run
 
 
@@ -92,3 +115,19 @@ def test_sizes_are_foreseen_and_nothing_is_written(tmp_path: Path) -> None:
 def test_an_unknown_kind_has_no_size() -> None:
     with pytest.raises(BadParameter):
         list(sizes(str(bundled_file()), ["Q9_9"]))
+
+
+@pytest.mark.model
+def test_only_the_teacher_quantizes_and_is_told_the_sizes(tmp_path: Path) -> None:
+    engine = Engine(Settings(home=tmp_path, prepare=False))
+    try:
+        with pytest.raises(AccessDenied):
+            start_quantize(engine, LOCAL_OWNER, BUNDLED, "Q4_0", role="student")
+        with pytest.raises(NotSupported):
+            start_quantize(engine, LOCAL_OWNER, "echo", "Q4_0", role="teacher")
+        assert foreseen_sizes(engine, BUNDLED, ["Q8_0"])["Q8_0"]
+        job = start_quantize(engine, LOCAL_OWNER, BUNDLED, "Q8_0", role="teacher")
+        assert Path(job.args["target"]) == engine.settings.models_dir / "SmolLM2-135M-Instruct.Q8_0.gguf"
+        assert engine.jobs.cancel(job.id, LOCAL_OWNER).state == "cancelled"
+    finally:
+        engine.close()

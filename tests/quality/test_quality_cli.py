@@ -66,7 +66,7 @@ def test_two_files_are_compared_without_a_model(run: Run, tmp_path: Path) -> Non
         (("evaluate", "fr", "-m", "echo", "--method", "likelihood"), "not_supported: echo is not a local model"),
         (("evaluate", "fr", "-m", "echo", "--compare", "nobody"), "not_found: no evaluation nobody"),
         (("quantize",), "bad_input: which MODEL?"),
-        (("quantize", "smollm2-135m-instruct"), "bad_input: one TYPE such as Q4_K_M"),
+        (("quantize", "smollm2-135m-instruct", "Q8_0", "Q4_0"), "bad_input: one TYPE such as Q4_K_M"),
         (("quantize", "smollm2-135m-instruct", "Q9_9"), "bad_parameter: kind='Q9_9'"),
         (("quantize", "no/such.gguf", "Q8_0"), "bad_file: no/such.gguf is not there"),
         (("quantize", "smollm2-135m-instruct", "--table", "no/such.txt"), "bad_file: no/such.txt cannot be read"),
