@@ -98,9 +98,9 @@ def test_a_completion_has_openais_shape(echo: AppServer) -> None:
     assert body["object"] == "text_completion" and body["choices"][0]["text"]
 
 
-def test_embeddings_say_why_there_are_none(echo: AppServer) -> None:
-    reply = echo.ask("POST", "/v1/embeddings", {"input": "x"})
-    assert reply.status == 501 and "no embedding model" in reply.json["error"]["message"]
+def test_a_model_that_writes_embeds_nothing(echo: AppServer) -> None:
+    reply = echo.ask("POST", "/v1/embeddings", {"input": "x", "model": "echo"})
+    assert reply.status == 501 and "embeds nothing" in reply.json["error"]["message"]
     assert set(reply.json["error"]) == {"message", "type", "code", "param"}
 
 
@@ -352,6 +352,35 @@ def test_an_answer_leaves_its_trace_under_the_id_that_was_told(real: AppServer) 
     assert wait_for(kept)
     owner, prompt, usage = kept()[0]
     assert owner == "local" and "hello there" in prompt and json.loads(usage)["completion_tokens"] == 2
+
+
+@pytest.mark.model
+def test_the_log_has_the_tokens_of_an_answer_whose_client_left_too(real: AppServer) -> None:
+    from engine.requestlog import RequestLog, Served
+    from engine.store import Store
+
+    store = Store(f"sqlite:///{real.home / 'atelier.sqlite3'}")
+    log = RequestLog(store)
+    seen = max(row.seq for row in log.list())
+
+    def logged() -> tuple[Served, ...]:
+        return tuple(row for row in log.list(after=seen) if row.route == "/v1/chat/completions")
+
+    assert len(chunks(chat(real, stream=True, max_tokens=3, ignore_eos=True))) > 2
+    assert wait_for(lambda: len(logged()) == 1)
+    connection = real.connection()
+    body = {"messages": HI, "stream": True, "max_tokens": 400, "ignore_eos": True}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body))
+    response = connection.getresponse()
+    while b'"content":"' not in response.readline():
+        pass
+    response.close()
+    connection.close()
+    assert wait_for(lambda: len(logged()) == 2)
+    whole, left = logged()
+    store.close()
+    assert (whole.model, whole.status, whole.completion_tokens) == (BUNDLED, 200, 3)
+    assert whole.prompt_tokens == left.prompt_tokens and left.completion_tokens and left.key is None
 
 
 @pytest.mark.model
