@@ -9,54 +9,97 @@ import re
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import BadInput, UnknownModel
 from engine.params import PARAMS
-from engine.settings import from_environment
+from engine.settings import from_environment, secret
+from engine.types import Capability
 
+Native = Literal["lmstudio", "ollama"]
+Protocol = Literal["chat", "responses"]
 TokenField = Literal["max_tokens", "max_completion_tokens"]
 # usage_always: counts come in the last chunk by themselves, `stream_options` may be refused
 # reasoning_strict: reasoning models of this provider refuse temperature, top_p and penalties
 # prompt_progress: tells how much of the prompt is read; also, it then notices at once that a client has gone
 # deployment_name: the model's name is the name of the person's own deployment
-Quirk = Literal["usage_always", "reasoning_strict", "prompt_progress", "deployment_name"]
+# usage_short: an answer that its limit cut is counted one token too short (LM Studio's bug 2335)
+# no_model_list: it does not tell which models it has
+# short_lived_key: what it takes for a key ends after an hour
+Quirk = Literal[
+    "usage_always",
+    "reasoning_strict",
+    "prompt_progress",
+    "deployment_name",
+    "usage_short",
+    "no_model_list",
+    "short_lived_key",
+]
+USUAL: frozenset[Capability] = frozenset({"cancel", "tools", "reasoning", "json_schema"})
 
 # Each name in braces is an environment variable that completes the host, such as an Azure resource.
 _WRITTEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,2000}")
 _PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+COMMON_PARAMS = frozenset(param.name for param in PARAMS if param.openai)
 
 
 class Provider(BaseModel):
-    """One endpoint that speaks OpenAI's protocol: `params` are the names of engine.params that it takes, `token_field`
-    is how it wants `max_tokens` spelled, `key_env` names the variable that holds its key.
+    """One endpoint: `params` are the names of engine.params that it takes, `token_field` is how it wants `max_tokens`
+    spelled, `key_env` names the variable that holds its key.
+
+    `addresses` are more base URLs with the same models. `native` is a protocol of its own behind the same address,
+    `protocol` the one of OpenAI's two that it speaks. `price` is the provider's id in a price list ("local" costs
+    nothing, None is unknown), `window` the tokens to ask for where the request decides, `students` says whether they
+    may use it too, with the key that is known here, `public_only` that its hosts must have public addresses.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    name: str
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    name: str = Field(min_length=1, max_length=80)
     base_url: str
+    addresses: tuple[str, ...] = Field((), max_length=15)
     key_env: str | None = None
     token_field: TokenField = "max_tokens"
     params: frozenset[str] = frozenset({"temperature", "max_tokens", "top_p", "stop"})
+    capabilities: frozenset[Capability] = USUAL
     local: bool = False
+    native: Native | None = None
+    protocol: Protocol = "chat"
     quirks: frozenset[Quirk] = frozenset()
+    price: str | None = None
+    window: int | None = Field(None, ge=64, le=4_194_304)
+    students: bool = False
+    public_only: bool = False
     homepage: str | None = None
 
     def address(self) -> str:
         """The base URL, its placeholders filled from the environment. Raises BadInput naming the missing variable."""
         return _PLACEHOLDER.sub(lambda match: _host_label(self.id, match[1]), self.base_url)
 
+    def all_addresses(self) -> tuple[str, ...]:
+        """Every base URL that has its models, `address()` first. Raises BadInput."""
+        return (self.address(), *self.addresses)
+
     def key_of(self, base_url: str) -> str | None:
-        """The key in the environment, for an address on this row's own host only; None elsewhere or when unset."""
-        if self.key_env is None or _origin(base_url) != _origin(self.address()):
+        """The key in the environment or in `.streamlit/secrets.toml`, for an address on this row's own hosts only; None
+        elsewhere or when unset.
+        """
+        if self.key_env is None or origin(base_url) not in map(origin, self.all_addresses()):
             return None
-        return from_environment(self.key_env)
+        return secret(self.key_env)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from the defaults, ready for JSON; no key among them."""
+        told = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: sorted(value) if name in _SETS else value for name, value in told.items()}
+
+
+_SETS = frozenset({"params", "capabilities", "quirks"})
 
 
 def _host_label(provider: str, variable: str) -> str:
@@ -66,7 +109,8 @@ def _host_label(provider: str, variable: str) -> str:
     return value
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of an address: what a key is bound to."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
 
@@ -80,11 +124,18 @@ def typed_in(base_url: str) -> Provider:
         right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
     except ValueError:  # half an IPv6 address, a port that is none
         right = False
-    # A password would stand in traces and code; white space and half characters are in no address
-    if not right or "@" in parts.netloc or parts.query or parts.fragment or not _WRITTEN.fullmatch(base_url):
+    # A brace would name a variable, a password stand in traces and code; white space and half characters are nowhere
+    if (
+        not right
+        or "{" in base_url
+        or "@" in parts.netloc
+        or parts.query
+        or parts.fragment
+        or not _WRITTEN.fullmatch(base_url)
+    ):
         raise BadInput("an endpoint is written http(s)://host[:port]/path, without user, query or fragment")
-    common = frozenset(param.name for param in PARAMS if param.openai)
-    return Provider(id="endpoint", name=parts.netloc, base_url=base_url, params=common)
+    name = parts.netloc[:80]
+    return Provider(id="endpoint", name=name, base_url=base_url, params=COMMON_PARAMS)
 
 
 @cache

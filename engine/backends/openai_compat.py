@@ -5,11 +5,12 @@ key to nobody but the host.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 NO_KEY = "none"  # the openai client refuses an empty key, local servers want none
 IDLE_LINES = 4
+LM_STUDIO = ("stats", "model_info", "runtime")  # what its own route adds to an answer
 
 # OpenAI's reasoning models, which answer 400 to temperature, top_p and penalties
 REASONING_MODEL = re.compile(r"(o\d|gpt-[5-9])")
@@ -60,12 +62,14 @@ class OpenAICompat:
     """The backend of one model at one address; `provider` says what its host accepts."""
 
     name = "openai_compat"
-    capabilities: frozenset[Capability] = frozenset({"cancel", "tools", "reasoning", "json_schema"})
 
     def __init__(self, base_url: str, model: str, key: str | None, provider: Provider) -> None:
         self.base_url = base_url.rstrip("/")
         self.model = model
         self.provider = provider
+        self.capabilities: frozenset[Capability] = provider.capabilities
+        if self._thinks_strictly:
+            self.capabilities = self.capabilities - {"logprobs"}
         self._key = key or None
         self._idle: queue.LifoQueue[tuple[Line, ChunkChat]] = queue.LifoQueue(IDLE_LINES)
 
@@ -81,7 +85,7 @@ class OpenAICompat:
                 raise StreamCut(f"{self.base_url} stopped before the end", received=answer.received)
         if not control.stopped:
             yield from answer.tools.calls()
-            yield answer.report()
+            yield self._mended(answer.report(), body)
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON body, parameters that the host refuses left out.
@@ -109,8 +113,9 @@ class OpenAICompat:
         """Never: only the server counts. Raises NotSupported."""
         raise NotSupported("only the server counts", capability="exact_count", backend=self.name)
 
-    def window(self) -> None:
-        """None: the protocol has no word for it."""
+    def window(self) -> int | None:
+        """None unless the row says it: the protocol has no word for it."""
+        return self.provider.window
 
     def close(self) -> None:
         """Close idle connections."""
@@ -118,9 +123,22 @@ class OpenAICompat:
             while True:
                 self._idle.get_nowait()[0].close()
 
+    @property
+    def _thinks_strictly(self) -> bool:
+        return "reasoning_strict" in self.provider.quirks and REASONING_MODEL.match(self.model) is not None
+
+    def _mended(self, report: Report, body: Mapping[str, Any]) -> Report:
+        """The report with the count that a `usage_short` server should have told; and the row's window."""
+        report = replace(report, window=report.window or self.window())
+        limit, told = body.get(self.provider.token_field), report.usage.completion_tokens
+        short = "usage_short" in self.provider.quirks and report.finish == "length"
+        if not short or limit is None or told != limit - 1:
+            return report
+        return replace(report, usage=replace(report.usage, completion_tokens=limit))
+
     def _fields(self, request: Request) -> dict[str, Any]:
         names = self.provider.params
-        if "reasoning_strict" in self.provider.quirks and REASONING_MODEL.match(self.model):
+        if self._thinks_strictly:
             names = names & {"max_tokens"}
         given = {name: value for name, value in request.params.to_llamacpp().items() if name in names}
         limit = given.pop("max_tokens", -1)
@@ -173,6 +191,7 @@ class _Answer:
     received: int = 0
     usage: Mapping[str, Any] = field(default_factory=dict)
     timings: Mapping[str, Any] = field(default_factory=dict)
+    native: dict[str, Any] = field(default_factory=dict)
     model: str | None = None
     stop_string: str | None = None
 
@@ -181,6 +200,7 @@ class _Answer:
         self.model = chunk.get("model") or self.model
         self.usage = chunk.get("usage") or self.usage
         self.timings = chunk.get("timings") or self.timings
+        self.native |= {name: told for name in LM_STUDIO if (told := chunk.get(name))}
         if progress := chunk.get("prompt_progress"):
             yield PromptProgress(progress["processed"], progress["total"], progress["cache"])
         for choice in (chunk.get("choices") or ())[:1]:
@@ -202,10 +222,11 @@ class _Answer:
         return Report(
             finish=self.finish or "stop",
             usage=_usage(self.usage),
-            stats=_stats(self.timings),
+            stats=_stats(self.timings) or _lmstudio_stats(self.native.get("stats") or {}),
+            window=(self.native.get("model_info") or {}).get("context_length"),
             model=self.model,
             stop_string=self.stop_string,
-            response={"finish_reason": self.finish, "usage": self.usage, "timings": self.timings},
+            response={"finish_reason": self.finish, "usage": self.usage, "timings": self.timings, **self.native},
         )
 
 
@@ -225,3 +246,11 @@ def _stats(timings: Mapping[str, Any]) -> Stats | None:
     if not speed or spent is None:
         return None
     return Stats(tokens_per_second=speed, total_time=spent / 1000, source="server")
+
+
+def _lmstudio_stats(told: Mapping[str, Any]) -> Stats | None:
+    """What LM Studio measured, where its answer says so; a very short one has no speed."""
+    speed = told.get("tokens_per_second")
+    if not isinstance(speed, int | float) or not math.isfinite(speed):
+        return None
+    return Stats(tokens_per_second=speed, total_time=told.get("generation_time"), source="server")

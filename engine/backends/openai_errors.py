@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,36 +10,16 @@ from typing import Any
 import httpx
 import openai
 
+from engine.backends.http_errors import by_status, hidden, too_long
 from engine.errors import (
-    BadParameter,
     EngineError,
-    NotFound,
     PaymentRequired,
     PromptTooLong,
-    RateLimited,
     ServerFailed,
     StreamCut,
     TimedOut,
-    Unauthorized,
-    UnknownModel,
     Unreachable,
 )
-
-# "Prompt too long" in the words of llama.cpp, OpenAI and vLLM, Mistral, Anthropic, Gemini, LM Studio.
-_TOO_LONG = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        r"request \((?P<prompt>\d+) tokens\) exceeds the available context size \((?P<window>\d+)",
-        r"maximum context length (?:is|of) (?P<window>\d+) tokens.*?(?P<prompt>\d+) (?:tokens )?in the messages",
-        r"maximum context length (?:is|of) (?P<window>\d+) tokens.*?(?:resulted in|has|contains) (?P<prompt>\d+)",
-        r"maximum context length (?:is|of) (?P<window>\d+) tokens.*?requested (?P<prompt>\d+) tokens",
-        r"Prompt contains (?P<prompt>\d+) tokens.*?with (?P<window>\d+) maximum context",
-        r"prompt is too long: (?P<prompt>\d+) tokens > (?P<window>\d+)",
-        r"input token count \((?P<prompt>\d+)\) exceeds the maximum number of tokens allowed \((?P<window>\d+)",
-        r"keep the first (?P<prompt>\d+) tokens.*?context length of only (?P<window>\d+) tokens",
-    )
-)
-_TOO_LONG_WORDS = ("context_length_exceeded", "exceed_context_size_error", "Input tokens exceed the configured limit")
 
 
 @contextmanager
@@ -76,7 +53,7 @@ def _broken(error: Exception, address: str, key: str | None, received: int) -> E
             return StreamCut(f"{address} hung up", received=received)
         return Unreachable(f"{address} cannot be reached", address=address)
     if isinstance(error, openai.APIError):  # an error object in the middle of a stream
-        return _too_long(error) or ServerFailed(_hidden(error.message, key), status=None)
+        return _too_long(error) or ServerFailed(hidden(error.message, key), status=None)
     if isinstance(error, httpx.HTTPError | httpx.StreamError | OSError):
         return StreamCut(f"the connection to {address} broke", received=received)
     if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
@@ -85,33 +62,20 @@ def _broken(error: Exception, address: str, key: str | None, received: int) -> E
 
 
 def _refused(error: openai.APIStatusError, address: str, model: str, key: str | None) -> EngineError:
-    status, message = error.status_code, _hidden(_message(error), key)
-    if status in (400, 413, 422) and (too_long := _too_long(error)):
-        return too_long
-    if status in (401, 403):
-        return Unauthorized(message, status=status)
-    if status == 402 or "insufficient_quota" in (error.code, error.type):
+    status, message = error.status_code, hidden(_message(error), key)
+    if status in (400, 413, 422) and (told := _too_long(error)):
+        return told
+    if "insufficient_quota" in (error.code, error.type):
         return PaymentRequired(message, status=status)
-    if status == 429:
-        return RateLimited(message, status=status, retry_after=retry_after(error.response.headers))
-    if status == 404:
-        named = "model" in message.lower()
-        return UnknownModel(message, model=model) if named else NotFound(message, what="address", key=address)
-    if status in (408, 504):
-        return TimedOut(message, seconds=None)
-    if status in (400, 422):
-        return BadParameter(message, name=_parameter(error), value=None, low=None, high=None)
-    return ServerFailed(message, status=status)
+    headers = error.response.headers
+    return by_status(status, message, headers, address=address, model=model, parameter=_parameter(error))
 
 
 def _too_long(error: openai.APIError) -> PromptTooLong | None:
     body, text = _detail(error), f"{error.message} {error.body}"
     if body.get("type") == "exceed_context_size_error" and "n_prompt_tokens" in body:
         return PromptTooLong(int(body["n_prompt_tokens"]), int(body["n_ctx"]))
-    for pattern in _TOO_LONG:
-        if found := pattern.search(text):
-            return PromptTooLong(int(found["prompt"]), int(found["window"]))
-    return PromptTooLong(None, None) if any(words in text for words in _TOO_LONG_WORDS) else None
+    return too_long(text)
 
 
 def _detail(error: openai.APIError) -> Mapping[str, Any]:
@@ -134,23 +98,7 @@ def _parameter(error: openai.APIStatusError) -> str | None:
     return error.param
 
 
-def _hidden(text: str, key: str | None) -> str:
-    return text.replace(key, "•••") if key else text
-
-
 def _read_timeout(error: Exception) -> float | None:
     request = getattr(error, "request", None)
     timeout = request.extensions.get("timeout", {}) if isinstance(request, httpx.Request) else {}
     return timeout.get("read")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the `Retry-After` header tells them, as a number or as a date; None without one."""
-    told = headers.get("retry-after")
-    if told is None:
-        return None
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        parsed = email.utils.parsedate_to_datetime(told)
-        return max(0.0, parsed.timestamp() - time.time())

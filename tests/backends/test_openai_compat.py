@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from engine.backends.base import Request
+from engine.backends.http_errors import retry_after
 from engine.backends.openai_compat import OpenAICompat
-from engine.backends.openai_errors import retry_after
 from engine.errors import (
     BadParameter,
     EngineError,

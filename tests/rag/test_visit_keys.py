@@ -16,7 +16,7 @@ from engine.errors import AccessDenied, BadInput, NotFound
 from engine.rag.indexing import start
 from engine.rag.retrieval import Asking, search
 from engine.rag.sources import pasted
-from engine.rag.visit_keys import VISIT_S, VisitKeys
+from engine.visit_keys import VISIT_S, VisitKeys
 
 SMALL, LARGE, OTHER = "openai:openai:text-embedding-3-small", "openai:openai:any", "openai:mistral:mistral-embed"
 KEY = "sk-of-the-student-0123456789"

@@ -242,7 +242,7 @@ def embeddings(body: dict[str, Any]) -> dict[str, Any]:
     return {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": 7, "total_tokens": 7}}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     end_of_line = b"\n"
@@ -279,6 +279,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._stream(body)
 
+    def chunks(self, body: dict[str, Any]) -> list[Chunk]:
+        """What the answer to that body consists of."""
+        return ANSWERS.get(body["model"], plain)(body)
+
     def _record(self, body: dict[str, Any]) -> None:
         self.server.requests.append(Recorded(self.command, self.path, dict(self.headers), body))
 
@@ -294,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, body: dict[str, Any]) -> None:
         model = body["model"]
-        chunks = ANSWERS.get(model, plain)(body)
+        chunks = self.chunks(body)
         if model == "slow":
             time.sleep(0.6)
         self.send_response(200)
@@ -365,8 +369,8 @@ def whole(chunks: list[Chunk]) -> dict[str, Any]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler] | None = None) -> None:
+        super().__init__(("127.0.0.1", port), handler or Handler)
         self.requests: list[Recorded] = []
         self.gone = threading.Event()
         self.closing = threading.Event()
@@ -378,8 +382,8 @@ class _Server(ThreadingHTTPServer):
 class OpenAIStandIn:
     """A running stand-in: `base_url` ends in /v1, `requests` is what came in, `gone` is set when the client left."""
 
-    def __init__(self, port: int = 0) -> None:
-        self._server = _Server(port)
+    def __init__(self, port: int = 0, handler: type[BaseHTTPRequestHandler] | None = None) -> None:
+        self._server = _Server(port, handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"

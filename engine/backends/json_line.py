@@ -1,0 +1,153 @@
+"""JSON over one HTTP connection, for the servers that have a protocol of their own: calls, and streams of JSON lines or
+of server-sent events. Knows no server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from engine.backends.base import Control
+from engine.backends.http_errors import by_status, hidden, too_long
+from engine.backends.line import Line
+from engine.errors import EngineError, ServerFailed, StreamCut, TimedOut, Unreachable
+
+DEPTH_MAX = 200_000  # characters of an error's body that are looked at
+SHOWN_MAX = 500
+
+
+class JsonLine:
+    """One server at `address`, one request at a time; `control.stop()` breaks its connection from any thread.
+
+    `seconds` bound a plain call. Raises EngineError only.
+    """
+
+    def __init__(self, address: str, key: str | None, *, model: str = "", seconds: float | None = None) -> None:
+        self.address = address.rstrip("/")
+        self._key = key or None
+        self._model = model
+        self._seconds = seconds
+        # reading the certificates takes 20 ms; a context without any trusts nobody
+        tls = httpx.create_ssl_context() if address.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._line = Line(self.address, self._key, tls)
+
+    def __enter__(self) -> JsonLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, path: str) -> Any:
+        """The JSON answer to a GET."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON answer to a POST."""
+        return self._call("POST", path, body)
+
+    def stream(self, path: str, body: Mapping[str, Any], control: Control) -> Iterator[dict[str, Any]]:
+        """The JSON objects of the answer as they come, each on a line of its own, with or without `data:` before it.
+
+        Ends quietly once `control` stops it.
+        """
+        self._line.lend(control)
+        received = 0
+        try:
+            asked = self._line.client.stream("POST", self._url(path), json=body)
+            with self._mapped(lambda: received, control), asked as response:
+                self._admit(response)
+                for line in response.iter_lines():
+                    if (found := _object(line, self.address)) is not None:
+                        received += len(line)
+                        yield found
+        finally:
+            self._line.end()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._line.close()
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        timeout = httpx.USE_CLIENT_DEFAULT if self._seconds is None else httpx.Timeout(self._seconds)
+        with self._mapped(lambda: 0, None):
+            response = self._line.client.request(method, self._url(path), json=body, timeout=timeout)
+            self._admit(response)
+            return _parsed(response.text, self.address)
+
+    def _url(self, path: str) -> str:
+        return f"{self.address}{path}"
+
+    def _admit(self, response: httpx.Response) -> None:
+        """Raises what a status other than 2xx stands for."""
+        if response.is_success:
+            return
+        response.read()
+        text = response.text[:DEPTH_MAX]
+        message = hidden(_message(text) or f"HTTP {response.status_code}", self._key)[:SHOWN_MAX]
+        if response.status_code in (400, 413, 422, 500) and (told := too_long(text)):
+            raise told
+        raise by_status(
+            response.status_code, message, response.headers, address=self.address, model=self._model or message
+        )
+
+    @contextlib.contextmanager
+    def _mapped(self, received: Any, control: Control | None) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            if control is not None and control.stopped:
+                return
+            told = self._explained(error, received())
+            # the message of a broken request may repeat its headers
+            raise told from (None if self._key and self._key in repr(error) else error)
+
+    def _explained(self, error: Exception, received: int) -> EngineError:
+        if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+            return Unreachable(f"{self.address} cannot be reached", address=self.address)
+        if isinstance(error, httpx.TimeoutException):
+            return TimedOut(f"nothing more came from {self.address}", seconds=self._seconds)
+        return StreamCut(f"the connection to {self.address} broke", received=received)
+
+
+def root_of(base_url: str) -> str:
+    """Where a server's own routes begin: the base URL without `/v1`."""
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def _object(line: str, address: str) -> dict[str, Any] | None:
+    """The object of a line; None for an empty one, a comment, an event's name and the mark of the end."""
+    text = line.strip()
+    if text.startswith("data:"):
+        text = text[5:].strip()
+    if not text.startswith("{"):
+        if text and text[0] in "[\"'" and text != "[DONE]":
+            raise ServerFailed(f"{address} sent what is no JSON object", status=None)
+        return None
+    found = _parsed(text, address)
+    return found if isinstance(found, dict) else None
+
+
+def _parsed(text: str, address: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ServerFailed(f"{address} sent what is not JSON", status=None) from error
+    except RecursionError as error:
+        raise ServerFailed(f"{address} sent JSON that is nested too deeply", status=None) from error
+
+
+def _message(text: str) -> str | None:
+    """What an error's body says: `{"error": "…"}`, `{"error": {"message": "…"}}` or `{"message": "…"}`."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    told = body.get("error", body) if isinstance(body, dict) else None
+    if isinstance(told, dict):
+        told = told.get("message")
+    return told if isinstance(told, str) else None

@@ -1,0 +1,190 @@
+"""The endpoints of this installation: the rows of providers.toml, and those that the teacher typed over and beside
+them. Holds no key.
+
+A typed row lies in the store. It names the variable of its key, which the environment's owner set for it: never the
+variable of a provider of providers.toml, unless it is that provider's own host.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from engine.backends.line import is_here
+from engine.connection import PLACES, Connection, Detected, detect, test, test_all
+from engine.errors import AccessDenied, BadInput, NotFound
+from engine.person import LOCAL_OWNER
+from engine.providers import COMMON_PARAMS, Provider, origin, providers, typed_in
+from engine.rag.addresses import Resolver, checked, resolve
+from engine.values import Values
+
+__all__ = ["Connection", "Detected", "Endpoints", "detect", "test", "test_all"]
+
+log = logging.getLogger(__name__)
+
+Role = Literal["teacher", "student"]
+
+NAME = "endpoints"
+ROWS_MAX = 100
+LOOK_UP_S = 5.0
+RESERVED = frozenset({"endpoint", "openai-compatible"})  # the first is what a command line types for one run
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN)")
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Endpoints:
+    """Who reads sees the store as it is now: another process may have changed it. Thread safe.
+
+    `private_hosts` are host:port pairs that may be typed while others share the machine, `changed` is told the id of a
+    row that is another one now.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        *,
+        private_hosts: frozenset[str] = frozenset(),
+        changed: Callable[[str], None] = lambda _: None,
+        resolver: Resolver = resolve,
+    ) -> None:
+        self._values = values
+        self._private_hosts = private_hosts
+        self._changed = changed
+        self._resolver = resolver
+
+    def rows(self) -> dict[str, Provider]:
+        """Every row by id: those of providers.toml, typed ones in their place or after them."""
+        return providers() | self.typed()
+
+    def typed(self) -> dict[str, Provider]:
+        """The rows that somebody typed, by id."""
+        found = {}
+        for key, fields in (self._values.get(LOCAL_OWNER, NAME) or {}).items():
+            try:
+                found[key] = Provider.model_validate(fields)
+            except ValidationError:  # another version wrote it; it stays as it is
+                log.warning("the endpoint %s cannot be read and is left out", key)
+        return found
+
+    def row(self, row_id: str) -> Provider:
+        """The row of that id. Raises NotFound."""
+        rows = self.rows()
+        if row_id not in rows:
+            raise NotFound(f"no endpoint {row_id!r}; there are {', '.join(rows)}", what="endpoint", key=row_id)
+        return rows[row_id]
+
+    def add(self, fields: Mapping[str, Any], *, role: Role = "teacher", shared: bool = False) -> Provider:
+        """The row of these fields, now kept; one of the same id is replaced, fields that are not given stay its own.
+
+        `like` names a row whose nature a new one has. `shared` says that others use the machine: its addresses must be
+        public then. Raises AccessDenied, BadInput (`what` is the field, `reason` private_address for such an address).
+        """
+        _teacher(role)
+        row = self._made(fields, shared)
+        if shared:
+            self.check(row)
+        kept = dict(self._values.get(LOCAL_OWNER, NAME) or {})
+        if row.id not in kept and len(kept) >= ROWS_MAX:
+            raise BadInput(f"there are {ROWS_MAX} endpoints already", what="endpoints", limit=ROWS_MAX)
+        self._values.set(LOCAL_OWNER, NAME, {**kept, row.id: row.to_dict()})
+        self._changed(row.id)
+        return row
+
+    def remove(self, row_id: str, *, role: Role = "teacher") -> None:
+        """Forget a typed row; one of providers.toml is then again as it was. Raises AccessDenied, NotFound."""
+        _teacher(role)
+        kept = dict(self._values.get(LOCAL_OWNER, NAME) or {})
+        if row_id not in kept:
+            raise NotFound(f"nobody typed an endpoint {row_id!r}", what="endpoint", key=row_id)
+        del kept[row_id]
+        self._values.set(LOCAL_OWNER, NAME, kept or None)
+        self._changed(row_id)
+
+    def test(self, row_id: str, key: str | None = None, *, role: Role = "teacher") -> tuple[Connection, ...]:
+        """How each address of the row answers now. A student tests a public one with a key of their own. Raises
+        AccessDenied, NotFound, BadInput.
+        """
+        row = self.row(row_id)
+        admit(row, key, role)
+        self.check(row)
+        return test_all(row, key)
+
+    def check(self, row: Provider) -> None:
+        """Raises BadInput (`reason` private_address) for a row that may have public addresses alone and has another."""
+        if row.public_only:
+            for url in row.all_addresses():
+                self._check_public(url)
+
+    def _made(self, fields: Mapping[str, Any], shared: bool) -> Provider:
+        given = {name: None if value == "" else value for name, value in fields.items() if value is not None}
+        row_id = str(given.get("id", ""))
+        like = self.rows().get(str(given.pop("like", row_id)))
+        base = {"params": COMMON_PARAMS} if like is None else _nature(like, same=like.id == row_id)
+        try:
+            row = Provider.model_validate({"name": row_id, **base, **given, "public_only": shared})
+        except ValidationError as error:
+            raise BadInput(_sentence(error), what=str(error.errors()[0]["loc"][0])) from error
+        if row_id in RESERVED:
+            raise BadInput(f"{row_id} is no name for an endpoint", what="id")
+        for url in (row.base_url, *row.addresses):
+            typed_in(url)
+        _check_variable(row)
+        return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses)))})
+
+    def _check_public(self, url: str) -> None:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        if host in _HERE and port in {place for _, place in PLACES}:
+            return  # where `detect` looks anyway
+        checked(host, port, LOOK_UP_S, self._private_hosts, self._resolver)
+
+
+def admit(row: Provider, key: str | None, role: Role) -> None:
+    """A student has a key of their own and speaks to no server of this machine, unless the teacher opened the row to
+    them. Raises AccessDenied.
+    """
+    if role != "teacher" and not row.students and (key is None or row.local):
+        raise AccessDenied(f"{row.id} is the teacher's to open", role="teacher")
+
+
+def _teacher(role: Role) -> None:
+    if role != "teacher":
+        raise AccessDenied("endpoints are the teacher's to change", role="teacher")
+
+
+def _nature(like: Provider, *, same: bool) -> dict[str, Any]:
+    """The fields that a row has from another: all when it is the same one, else those of the kind of server alone."""
+    whole = like.model_dump(exclude={"id", "local", "public_only"})
+    own = {"name", "base_url", "addresses", "key_env", "students", "window"}
+    return whole if same else {name: value for name, value in whole.items() if name not in own}
+
+
+def _check_variable(row: Provider) -> None:
+    """Raises BadInput for a variable that is no key's, or another row's."""
+    if row.key_env is None:
+        return
+    if not _VARIABLE.fullmatch(row.key_env):
+        raise BadInput("the variable of a key ends in KEY or TOKEN", what="key_env")
+    for other in providers().values():
+        if other.key_env != row.key_env or (other.local and other.id == row.id):
+            continue
+        if not all(_host_of(other, url) for url in (row.base_url, *row.addresses)):
+            raise BadInput(f"{row.key_env} belongs to {other.name}, whose hosts are others", what="key_env")
+
+
+def _host_of(row: Provider, url: str) -> bool:
+    """Whether the address is on a host of that row of providers.toml; a variable in it stands for any label."""
+    scheme, host, port = origin(re.sub(r"\{\w+\}", "any-label", row.base_url))
+    wanted = re.escape(host or "").replace(re.escape("any-label"), r"[a-z0-9-]+")
+    told = origin(url)
+    return (told[0], told[2]) == (scheme, port) and re.fullmatch(wanted, told[1] or "") is not None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
