@@ -22,7 +22,7 @@ from engine.errors import EngineError, NotFound
 from engine.tools import TOOLS, Tool, tool
 
 if TYPE_CHECKING:
-    from apps.api.routes import Call
+    from apps.api.call import Call
 
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # newest first
 NAME, VERSION = "atelier-llm", "1"

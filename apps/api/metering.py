@@ -28,7 +28,7 @@ from engine.requestlog import Served
 from engine.types import Usage
 
 if TYPE_CHECKING:
-    from apps.api.routes import Call
+    from apps.api.call import Call
 
 log = logging.getLogger(__name__)
 

@@ -2,97 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
 from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from apps import host
 from apps.api import errors, grounded, messages, offered
-from apps.api.bodies import MAX_BODY, ChatBody, CompletionBody, checked, parse
+from apps.api.bodies import ChatBody, CompletionBody, checked
+from apps.api.call import Call
 from apps.api.configured import filled
 from apps.api.errors import ApiError
 from apps.api.grounded import FromDocuments
-from apps.api.local import PING, Pass
+from apps.api.local import Pass
 from apps.api.mcp import mcp
-from apps.api.metering import Meter, meter, metrics
+from apps.api.metering import meter, metrics
 from apps.api.offered import FromPreset
 from apps.api.remote import Told
-from apps.api.reshaped import Plain, Reshaped
+from apps.api.reshaped import Reshaped
 from apps.api.responses import Responses, ResponsesBody, to_chat
 from apps.api.runtimes import load, ps, unload
+from apps.api.sending import Answering
 from apps.api.tokens import detokenize, input_tokens, message_tokens, tokenize
 from apps.api.vectors import Vectors, embedding_models
 from engine.catalog import ModelCard
-from engine.engine import Engine, Model
 from engine.errors import AccessDenied, EngineError, NotSupported
 from engine.output import check_body
-from engine.person import Person
-from engine.published import Offer
-from engine.rag.collections import Collection
 from engine.runtime.supervisor import LocalRuntime
 
 GETS = frozenset({"props", "slots", "health"})
 POSTS = frozenset({"apply-template", "tokenize", "detokenize", "v1/chat/completions/input_tokens"})
 ANSWERS = frozenset({"completion", "v1/chat/completions"})
-HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
-Verb = Callable[["Call"], Awaitable["ASGIApp"]]
-
-
-class Call:
-    """One request: the engine, the person whom the guard found, and the body, read with a limit."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.engine: Engine = host.engine()
-
-    @property
-    def person(self) -> Person:
-        """Who asks. Raises AccessDenied where no guard stood before."""
-        person = self.request.scope.get("state", {}).get("person")
-        if person is None:
-            raise AccessDenied("nobody is asking", role="student")
-        return person  # type: ignore[no-any-return]
-
-    async def json(self) -> dict[str, Any]:
-        """The body as an object. Raises ApiError."""
-        data = bytearray()
-        async for chunk in self.request.stream():
-            data += chunk
-            if len(data) > MAX_BODY:
-                raise ApiError(f"the body has more than {MAX_BODY} bytes", status=413, code="body_too_large")
-        return parse(bytes(data))
-
-    async def model(self, name: str | None) -> Model:
-        """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
-        found = await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
-        meter(self.request.scope).model = found.card.id
-        return found
-
-    async def collection(self, name: str) -> Collection:
-        """The collection behind `rag/<name>` that this person may read."""
-        return await to_thread.run_sync(grounded.collection_of, self.engine, self.person.id, name)
-
-    async def offer(self, name: str | None) -> Offer | None:
-        """What the teacher published under that name."""
-        found = await to_thread.run_sync(self.engine.published.get, name) if name else None
-        if found is not None:
-            meter(self.request.scope).model = found.name
-        return found
-
-    async def answering(self, name: str | None) -> Model:
-        """The model of an id or alias, or the one behind what was published under that name."""
-        offer = await self.offer(name)
-        return await self.model(name) if offer is None else await to_thread.run_sync(self.engine.model, offer.model)
+Verb = Callable[[Call], Awaitable[ASGIApp]]
 
 
 async def models(call: Call) -> ASGIApp:
@@ -224,81 +169,6 @@ async def _attached(call: Call) -> tuple[LocalRuntime, str]:
         raise ApiError(f"no local model {params['model']}", status=404, code="model_not_found")
     await to_thread.run_sync(lambda: [None for _ in runtime.ready()])
     return runtime, str(params["path"])
-
-
-class Answering:
-    """Sends one answer, streamed or whole; as soon as the client is gone, everything that served it is closed."""
-
-    def __init__(self, answer: Pass | Told | Reshaped, *, whole: bool = True) -> None:
-        self._answer = answer if isinstance(answer, Reshaped) else Plain(answer)
-        self._whole = whole and not answer.asked.get("stream")
-        self._begun = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        one = meter(scope)
-        sent = self._send_whole(scope, receive, send, one) if self._whole else self._send_stream(send, one)
-        work = asyncio.create_task(sent)
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (work, gone):
-                if not task.done():
-                    task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-            one.usage = self._answer.usage()
-
-    async def _send_whole(self, scope: Scope, receive: Receive, send: Send, one: Meter) -> None:
-        response: Response
-        try:
-            async with aclosing(self._answer.stream(_nothing)) as blocks:
-                async for _ in blocks:
-                    pass
-            response = JSONResponse(self._answer.whole(), headers={"X-Request-Id": self._answer.id})
-        except EngineError as error:
-            one.failed(error)
-            response = self._answer.refused(error)
-        await response(scope, receive, send)
-
-    async def _send_stream(self, send: Send, one: Meter) -> None:
-        async def ping() -> None:
-            await self._begin(send)
-            await send({"type": "http.response.body", "body": PING, "more_body": True})
-
-        try:
-            async with aclosing(self._answer.stream(ping)) as blocks:
-                async for block in blocks:
-                    await self._begin(send)
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
-        except EngineError as error:
-            one.failed(error)
-            if not self._begun:
-                await _send_response(self._answer.refused(error), send)
-                return
-            await send({"type": "http.response.body", "body": self._answer.broken(error), "more_body": True})
-        await self._begin(send)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _begin(self, send: Send) -> None:
-        if not self._begun:
-            self._begun = True
-            headers = [*HEADERS, (b"x-request-id", self._answer.id.encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-
-async def _nothing() -> None:
-    """A whole answer cannot be kept alive by comments."""
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send_response(response: Response, send: Send) -> None:
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
 def _route(path: str, verb: Verb, *methods: str) -> Route:

@@ -16,7 +16,7 @@ from engine.ps import loaded
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from apps.api.routes import Call
+    from apps.api.call import Call
 
 
 async def ps(call: Call) -> ASGIApp:

@@ -19,7 +19,7 @@ from engine.errors import EngineError, NotSupported
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from apps.api.routes import Call
+    from apps.api.call import Call
     from engine.engine import Engine, Model
     from engine.runtime.client import LlamaServer
 

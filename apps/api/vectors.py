@@ -21,7 +21,7 @@ from engine.types import Usage
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from apps.api.routes import Call
+    from apps.api.call import Call
     from engine.engine import Engine
     from engine.rag.rerank import Reranker
     from engine.rag.values import Embedder

@@ -12,10 +12,11 @@ import pytest
 from apps.api import local
 from apps.api.answer import Answer
 from apps.api.errors import ApiError, shape
-from apps.api.routes import Answering
+from apps.api.sending import Answering
 from apps.api.upstream import Upstream, _Chunks
 from engine.errors import PromptTooLong, RuntimeDied, StreamCut, TooManyRequests, Unreachable
 from engine.runtime.client import LlamaServer, error_of
+from engine.types import Usage
 
 
 class Scripted:
@@ -45,6 +46,9 @@ class Scripted:
 
     def answer(self) -> Answer:
         return Answer.of(self._blocks)
+
+    def usage(self) -> Usage:
+        return Usage()
 
 
 def sent(answer: Scripted, *, leave: bool = False, timeout: float = 10) -> list[dict[str, Any]]:
