@@ -214,7 +214,7 @@ def _receiver(func: ast.AST) -> str:
 
 
 # Files whose words nobody reads on a page: command line, fonts, and the HTTP API in its clients' English.
-NO_PAGE = {"options.py", "server.py", "guard.py", "gradio_look.py"}
+NO_PAGE = {"options.py", "server.py", "guard.py", "cors.py", "gradio_look.py"}
 
 
 @pytest.mark.parametrize("path", INTERFACE, ids=lambda path: str(path.relative_to(ROOT)))
