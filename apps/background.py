@@ -12,7 +12,7 @@ import importlib
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -94,14 +94,14 @@ class Background:
                 attach.remove(engine.settings.home, told)
         engine.close()
 
-    def _gradio_apps(self) -> list[tuple[str, Any]]:
+    def _gradio_apps(self) -> Iterator[tuple[str, Any]]:
         self.api.ready()
         for name in HEAVY:
             importlib.import_module(name)
         import_gradio()
         from apps.gradio_app import gradio_apps
 
-        return gradio_apps(host.engine(), self._options)
+        yield from gradio_apps(host.engine(), self._options, self.gradio.wanted)
 
 
 def own_host(options: Options) -> str:

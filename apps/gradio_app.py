@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -29,6 +29,7 @@ from apps.gradio_comptine import api as comptine_api
 from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
 from apps.gradio_look import CSS, PageInLanguage, theme
+from apps.gradio_models import api as models_api
 from apps.gradio_quality import api as quality_api
 from apps.gradio_sampling import api as sampling_api
 from apps.options import Options
@@ -54,7 +55,7 @@ if (url.href !== location.href) history.replaceState(null, "", url); }}"""
 LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 UPLOAD_MB = 200  # of one file; what reads it has limits of its own
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
-ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api)
+ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api, models_api)
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "documents": documents.build,
@@ -131,16 +132,14 @@ def _queued(blocks: gr.Blocks, engine: Engine) -> gr.Blocks:
     return blocks
 
 
-def gradio_apps(engine: Engine, options: Options) -> list[tuple[str, FastAPI]]:
-    """Path and application of each language. The caller mounts them at the root and enters each one's
-    `router.lifespan_context`, which starts its queue.
+def gradio_apps(engine: Engine, options: Options, first: str | None = None) -> Iterator[tuple[str, FastAPI]]:
+    """Path and application of each language, each as soon as it is built, that of the path `first` before the others.
+    The caller mounts them at the root and enters each one's `router.lifespan_context`, which starts its queue.
     """
     opened = Opened()
-
-    def mirror(lang: Language) -> tuple[str, FastAPI]:
-        return f"{PATH}/{lang}", _mounted(build(engine, lang, options, opened), lang)
-
-    return _in_loop(lambda: [mirror(lang) for lang in LANGUAGES])
+    paths = {f"{PATH}/{lang}": lang for lang in LANGUAGES}
+    for path in sorted(paths, key=lambda path: path != first):
+        yield path, _mounted(build(engine, paths[path], options, opened), paths[path])
 
 
 def _mounted(blocks: gr.Blocks, lang: Language) -> FastAPI:
@@ -176,7 +175,7 @@ def redirect(request: Request) -> RedirectResponse:
 
 def routes(engine: Engine, options: Options) -> list[BaseRoute]:
     """The routes of the mirror; `gradio_apps` tells what the outer lifespan must enter besides."""
-    return mounted(gradio_apps(engine, options))
+    return mounted(list(gradio_apps(engine, options)))
 
 
 def mounted(apps: list[tuple[str, FastAPI]]) -> list[BaseRoute]:
@@ -199,7 +198,7 @@ class _At(Mount):
 
 def application(engine: Engine, options: Options) -> Starlette:
     """The mirror alone as an ASGI application."""
-    apps = gradio_apps(engine, options)
+    apps = list(gradio_apps(engine, options))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
