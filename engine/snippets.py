@@ -218,7 +218,8 @@ def _is_chat(body: Body) -> bool:
 
 
 def _route(body: Body, address: str) -> str:
-    return f"{address.rstrip('/')}/{'chat/completions' if _is_chat(body) else 'completions'}"
+    verb = "chat/completions" if _is_chat(body) else "embeddings" if "input" in body else "completions"
+    return f"{address.rstrip('/')}/{verb}"
 
 
 def _key(variable: str | None) -> str:
@@ -254,6 +255,9 @@ def _llamaindex_arguments(body: Body) -> Iterator[str]:
 
 def _javascript_reading(body: Body) -> Iterator[str]:
     choice = "choices[0]"
+    if "input" in body:  # of texts: vectors, for which curl and this form alone are meant
+        yield "console.log((await answer.json()).data.map((one) => one.embedding));"
+        return
     if not body.get("stream"):
         yield f"console.log((await answer.json()).{choice}.{'message.content' if _is_chat(body) else 'text'});"
         return

@@ -60,4 +60,4 @@ def ended_of(told: Any) -> Ended | None:
     try:
         return Ended(name, error_from(error))
     except (KeyError, TypeError, AttributeError, ValueError):
-        return Ended(name, StreamCut(f"{name} was refused", reason="unknown"))
+        return Ended(name, StreamCut(name, reason="unknown"))

@@ -6,31 +6,26 @@ Facts come from `engine.models.details`, settings from `engine.models.deciding`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from apps.ui.i18n import Words
 from apps.ui.models import Row
 from engine.catalog import ModelCard
+from engine.models.details import Details
+from engine.token_view import visible
 
 Part = Literal["card", "configuration", "template", "files"]
 PARTS: tuple[Part, ...] = ("card", "configuration", "template", "files")
-# Attributes of the details that are shown, each under the name of its words
-FACTS = {
-    "architecture": "architecture",
-    "parameters": "parameters",
-    "quantization": "quantization",
-    "size_bytes": "size_bytes",
-    "trained_context": "trained_context",
-    "vocabulary": "vocabulary",
-    "layers": "layers",
-    "embedding": "embedding",
-    "tokenizer": "tokenizer",
-    "licence": "licence",
-    "author": "author",
-    "version": "version",
-    "tensors": "tensors",
-}
+# What is shown of the details, in this order; `models_fact` and `models_means` have the words
+# fmt: off
+FACTS = (
+    "kind", "architecture", "parameters", "quantization", "bits_per_weight", "size_bytes", "parts", "trained_context",
+    "vocabulary", "tokenizer", "layers", "embedding", "heads", "experts", "licence", "author", "address",
+    "gguf_version", "tensors",
+)
+# fmt: on
+ALONE = frozenset({"parts", "experts"})  # not worth a row where there is one
 MILLION, BILLION = 10**6, 10**9
 SHOWN = 300  # characters of a value in a table
 
@@ -40,26 +35,38 @@ def fact_head(words: Words) -> Row:
     return tuple(words.t(f"models_card.{name}") for name in ("fact", "value", "meaning"))
 
 
-def fact_rows(card: ModelCard, details: Any, words: Words) -> list[Row]:
+def fact_rows(card: ModelCard, details: Details, words: Words) -> list[Row]:
     """What the header says, each with what it means; what it does not say is left out."""
     found = [
-        (words.t(f"models_fact.{key}"), value, words.t(f"models_means.{key}"))
-        for name, key in FACTS.items()
-        if (value := _fact(name, getattr(details, name, None), words))
+        (words.t(f"models_fact.{name}"), value, words.t(f"models_means.{name}"))
+        for name in FACTS
+        if (value := _fact(name, details, words))
     ]
     if card.aliases:
         found.append((words.t("models_fact.aliases"), ", ".join(card.aliases), words.t("models_means.aliases")))
     return found
 
 
-def _fact(name: str, value: Any, words: Words) -> str:
-    if value is None or value == "":
+def _fact(name: str, details: Details, words: Words) -> str:
+    value = _value(name, details)
+    if value in (None, "") or (name in ALONE and value == 1):
         return ""
+    if name == "kind":
+        return words.t(f"models_kind.{value}")
     if name == "size_bytes":
         return words.size(value)
     if name == "parameters":
         return parameters(value, words)
+    if name == "bits_per_weight":
+        return words.number(value, 2)
     return words.number(value) if isinstance(value, int) else str(value)
+
+
+def _value(name: str, details: Details) -> Any:
+    shapes = {"layers": "blocks", "embedding": "embedding", "heads": "heads"}
+    if name in shapes:
+        return getattr(details.shape, shapes[name], None) or None
+    return getattr(details, name)
 
 
 def parameters(count: int, words: Words) -> str:
@@ -69,10 +76,20 @@ def parameters(count: int, words: Words) -> str:
     return words.t("models_card.million", count=words.number(count / MILLION, 1 if count < 10 * MILLION else 0))
 
 
-def special_rows(tokens: Any) -> list[Row]:
-    """Role and text of each special token: of a mapping, or of pairs."""
-    pairs = tokens.items() if isinstance(tokens, Mapping) else tokens or ()
-    return [(str(role), str(text)) for role, text in pairs if text is not None]
+def special_head(words: Words) -> Row:
+    """The titles of `special_rows`."""
+    return tuple(words.t(f"models_card.{name}") for name in ("special_role", "special_id", "special_text"))
+
+
+def special_rows(details: Details) -> list[Row]:
+    """Role, id and text of each special token."""
+    texts = details.special_tokens
+    return [(role, str(number), visible(texts.get(role, ""))) for role, number in details.special_ids.items()]
+
+
+def special_texts(details: Details) -> dict[str, str]:
+    """The texts of special tokens by role, for a template."""
+    return dict(details.special_tokens)
 
 
 def file_head(words: Words) -> Row:

