@@ -63,7 +63,10 @@ class Hosts:
 
     def same(self, origin: str, authority: str) -> bool:
         """Whether an Origin header names the page that we serve under this Host, or one of our public names."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # half an IPv6 address
+            return False
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             return False
         if bare(parts.netloc) in self._public:

@@ -533,6 +533,14 @@ def test_an_allowed_page_is_told_so_and_may_call_v1_only(tmp_path: Path) -> None
     assert door.ask("/v1/models", PAGE, ("Host", "evil.example"), method="POST") == 400
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "x" * 5000, "", " ", "http://page.example:99999"])
+@pytest.mark.parametrize("origins", [(), ("*",), (PAGE[1],)])
+def test_an_origin_that_is_none_is_foreign(tmp_path: Path, origin: str, origins: tuple[str, ...]) -> None:
+    door = Door(tmp_path, class_mode=True, origins=origins)
+    assert door.ask("/v1/models", ("Origin", origin)) == 401
+    assert door.ask("/v1/models", ("Origin", origin), method="POST") in {401, 403}
+
+
 def test_a_page_has_no_teachers_powers_but_its_keys(tmp_path: Path) -> None:
     door = Door(tmp_path, origins=(PAGE[1],))
     assert door.ask("/v1/models", PAGE) == 200

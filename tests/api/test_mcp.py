@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
@@ -157,6 +159,26 @@ def test_own_collections_are_searched(desk: Engine, monkeypatch: pytest.MonkeyPa
     assert found["passages"] == [passage] * 2
     denied = called("rag_search", {"question": "Où ?", "collection": "other"}, who=client(ada, "student"))
     assert denied["isError"] and "not_found" in denied["content"][0]["text"]
+
+
+TEXTS = st.text(max_size=5)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda inner: st.lists(inner, max_size=3)
+                    | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6)  # fmt: skip
+NAMED = st.fixed_dictionaries({"name": st.sampled_from([one.name for one in TOOLS]) | TEXTS, "arguments": JSON})
+MESSAGES = st.fixed_dictionaries(
+    {"jsonrpc": st.sampled_from(["2.0", 2]), "method": st.sampled_from(["initialize", "tools/call", "ping"]) | JSON},
+    optional={"id": st.integers() | TEXTS | JSON, "params": NAMED | JSON},
+)
+
+
+@given(message=MESSAGES | JSON)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_is_answered(desk: Engine, message: Any) -> None:
+    data = json.dumps(message).encode()
+    answer = client().post("/mcp", content=data)
+    assert answer.status_code in {200, 202, 400}, (data, answer.content)
+    if answer.status_code != 202:
+        assert ("result" in answer.json()) != ("error" in answer.json()) and b"Traceback" not in answer.content
 
 
 def test_every_tool_says_what_it_is_for() -> None:
