@@ -55,7 +55,8 @@ def seeing(model: Model) -> Any:
     """The model with eyes."""
     return SimpleNamespace(
         capabilities=model.capabilities | {"vision"}, card=model.card, backend=model.backend, request=model.request,
-        count=model.count, render=model.render, window=model.window, defaults=model.defaults, configuration=model.configuration,
+        count=model.count, render=model.render, window=model.window, defaults=model.defaults,
+        configuration=model.configuration,
     )  # fmt: skip
 
 

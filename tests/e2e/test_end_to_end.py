@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from engine.cli import main
 from engine.models.bundled import NAME, bundled_file
 from tests.standins.app_server import ROOT, AppServer, app_server, free_port, wait_for
 from tests.standins.attached import MODEL, busy, loaded, told
@@ -169,3 +170,30 @@ def test_a_taken_port_is_one_sentence(app: AppServer) -> None:
         lines = done.stderr.decode().splitlines()
         assert done.returncode == 1 and done.stdout == b"" and len(lines) == 1, done
         assert f"Le port {app.port} est occupé" in lines[0]
+
+
+def test_the_command_line_loads_instances_in_the_application(
+    app: AppServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATELIER_HOME", str(app.home))
+
+    def said(*arguments: str, code: int = 0) -> Any:
+        assert main([*arguments, "--json"]) == code
+        return json.loads(capsys.readouterr().out or "null")
+
+    own = f"{MODEL}@small"
+    assert said("load", MODEL, "--as", "small", "--context-length", "256", "--slots", "1")["window"] == 256
+    listed = said("ps")
+    assert listed["application"] and {one["id"]: one["window"] for one in listed["loaded"]} == {MODEL: WINDOW, own: 256}
+    decided = said("config", "set", own, "max_tokens=1", "system=Answer in French.")["decided"]
+    assert {one["name"]: one["source"] for one in decided}["max_tokens"] == "configuration"
+    typed = said("chat", "hi", "--model", own)
+    served = chat(app, model=own).json
+    assert typed["usage"]["completion_tokens"] == served["usage"]["completion_tokens"] == 1
+    plain = chat(app, max_tokens=1).json["usage"]["prompt_tokens"]
+    assert typed["usage"]["prompt_tokens"] == served["usage"]["prompt_tokens"] != plain
+    assert served["model"] == typed["model"] == own
+    assert said("unload", own) == {"unloaded": [own]}
+    said("config", "remove", own)
+    said("config", "show", own, code=2)
+    assert [one["id"] for one in said("ps")["loaded"]] == [MODEL]
