@@ -52,8 +52,8 @@ class Background:
         self._first = first
         self.gradio = GradioDoor(self._gradio_apps, _gradio_router)
         self.api = Later(_api)
-        self.doors: dict[str, ASGIApp] = {"/gradio": self.gradio}
-        self.doors |= dict.fromkeys(("/v1", "/runtime", "/mcp", "/metrics"), self.api)
+        self.doors: dict[str, ASGIApp] = {"/gradio": self.gradio, "/upload": Later(_upload)}
+        self.doors |= dict.fromkeys(("/v1", "/runtime", "/mcp", "/metrics", "/docs"), self.api)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -109,6 +109,12 @@ def own_host(options: Options) -> str:
     if options.host in {"0.0.0.0", "::", ""}:
         return "127.0.0.1"
     return f"[{options.host}]" if ":" in options.host else options.host
+
+
+def _upload() -> Any:
+    from apps.upload import upload
+
+    return upload
 
 
 def _api() -> Any:

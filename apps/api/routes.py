@@ -15,6 +15,7 @@ from apps.api import errors, grounded, messages, offered
 from apps.api.bodies import ChatBody, CompletionBody, checked
 from apps.api.call import Call
 from apps.api.configured import filled
+from apps.api.docs import description, page
 from apps.api.errors import ApiError
 from apps.api.grounded import FromDocuments
 from apps.api.local import Pass
@@ -215,6 +216,8 @@ def api() -> ASGIApp:
             _route("/v1/reranking", vectors.rerank, "POST"),
             _route("/v1/tokenize", tokenize, "POST"),
             _route("/v1/detokenize", detokenize, "POST"),
+            _route("/v1/openapi.json", description, "GET"),
+            _route("/docs", page, "GET"),
             _route("/mcp", mcp, "POST"),
             _route("/metrics", metrics, "GET"),
             _route("/runtime/ps", ps, "GET"),
