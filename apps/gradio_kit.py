@@ -59,7 +59,7 @@ class Ui:
 
     def model(self, model_id: str | None, person: Person) -> Model:
         """The model, if the person may use it. Raises UnknownModel, AccessDenied."""
-        return self.engine.model(model_id or None, role=person.role)
+        return self.engine.model(model_id or None, role=person.role, owner=person.id)
 
     def refused(self, model_id: str, request: gr.Request) -> Mapping[str, str]:
         """Parameters and features that the model does not take, with the key of the reason."""

@@ -74,7 +74,7 @@ class Ui:
 
     def open(self, model_id: str) -> Model:
         """A model, if this person may have it. Raises UnknownModel, AccessDenied."""
-        return self.engine.model(model_id, role=self.person.role)
+        return self.engine.model(model_id, role=self.person.role, owner=self.person.id)
 
     @property
     def window(self) -> int | None:

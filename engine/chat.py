@@ -383,7 +383,7 @@ class Chat:
         return {"kind": settings.output_kind, "source": settings.output_source}
 
     def _model(self, choice: Choice) -> Model:
-        return self._engine.model(choice.model, choice.key, role=choice.role)
+        return self._engine.model(choice.model, choice.key, role=choice.role, owner=self.owner)
 
     # How a change is stored
 

@@ -115,7 +115,7 @@ class Asking(Face):
             return ()
         from engine.attachments import fit  # readers of a dozen formats
 
-        model = self.ui.engine.model(choice.model, role=choice.role)
+        model = self.ui.engine.model(choice.model, role=choice.role, owner=one.chat.owner)
         return fit(model, one.chat.conversation, text, one.pending, choice.params, cut)
 
     def _follow(

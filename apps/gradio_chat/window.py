@@ -76,7 +76,7 @@ def _window(ui: Ui, chat: Chat, choice: Choice) -> int | None:
     real = card.window
     if counts(ui, card):
         with suppress(EngineError):
-            real = ui.engine.model(card.id, role=choice.role).window()
+            real = ui.engine.model(card.id, role=choice.role, owner=chat.owner).window()
     return min((size for size in (real, chat.conversation.settings.virtual_window) if size), default=None)
 
 

@@ -79,7 +79,7 @@ def chosen(engine: Engine, arguments: argparse.Namespace) -> Model:
     from engine.providers import typed_in
 
     engine.catalog.add(typed_in(arguments.endpoint))
-    return engine.model(f"endpoint/{arguments.model}", key=_key(arguments.key_env))
+    return engine.model(f"endpoint/{arguments.model}", key=key_in(arguments.key_env))
 
 
 def require(model: Model, capability: str) -> None:
@@ -146,7 +146,8 @@ def follow(generation: Generation, write: Callable[[str], None] | None = None) -
     return generation.result, False
 
 
-def _key(variable: str | None) -> str | None:
+def key_in(variable: str | None) -> str | None:
+    """The key that the variable holds, None without a variable. Raises BadInput where it is not set."""
     if variable is None:
         return None
     from engine.settings import from_environment

@@ -167,6 +167,8 @@ def _place(name: str, engine: Engine | None) -> _Place:
 
 
 def _admit(place: _Place, key: str | None, role: Role) -> None:
-    """A student has a key of their own and speaks to known hosts alone. Raises AccessDenied."""
-    if role != "teacher" and (key is None or place.typed or place.row.local):
+    """A student has a key of their own and speaks to known hosts alone, or to those that the teacher opened to them.
+    Raises AccessDenied.
+    """
+    if role != "teacher" and not place.row.students and (key is None or place.typed or place.row.local):
         raise AccessDenied(f"{place.row.id} is the teacher's to open", role="teacher")
