@@ -12,29 +12,33 @@ from typing import Any
 from anyio import move_on_after, to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from apps import host
 from engine.catalog import ModelCard
-from engine.errors import BadFile, BadInput, EngineError
+from engine.errors import AccessDenied, BadFile, EngineError, ModelFileCorrupt
 from engine.models.importing import Incoming
 
 BLOCK = 4 << 20  # bytes that are written at once
-DRAIN, DRAIN_S = 32 << 20, 5.0  # of a refused body, bytes and seconds that are read: a browser shows no answer before
+DRAIN, DRAIN_S = 32 << 20, 2.0  # of a refused body, bytes and seconds that are read: a browser shows no answer before
 
 
-def upload() -> ASGIApp:
+async def upload(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application of `/upload`."""
-    return Router([Route("/upload", _answer, methods=["POST"])])
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    await (await _answer(Request(scope, receive)))(scope, receive, send)
 
 
 async def _answer(request: Request) -> Response:
+    if request.method != "POST":
+        return Response(status_code=405, headers={"Allow": "POST"})
     try:
         card = await _receive(request)
     except EngineError as error:
         await _drain(request)
-        return JSONResponse({"error": error.to_dict()}, error.http_status, {"Connection": "close"})
+        return JSONResponse({"error": error.to_dict()}, _status(error), {"Connection": "close"})
     except ClientDisconnect:  # nobody is there to be told
         return Response(status_code=400)
     return JSONResponse({"model": card.to_dict()}, 201)
@@ -66,10 +70,17 @@ async def _receive(request: Request) -> ModelCard:
     return found
 
 
+def _status(error: EngineError) -> int:
+    """A file that is no model is the sender's fault here, not the server's."""
+    if error.details.get("reason") == "too_large":
+        return 413
+    return 422 if isinstance(error, ModelFileCorrupt) else error.http_status
+
+
 def _person(request: Request) -> Any:
     person = request.scope.get("state", {}).get("person")
     if person is None:
-        raise BadInput("nobody is asking")
+        raise AccessDenied("nobody is asking", role="teacher")
     return person
 
 

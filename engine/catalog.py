@@ -127,7 +127,7 @@ class Catalog:
         self._folders = folders
         self._rows = rows
         self._facts = FactsOf(settings)
-        self._elsewhere: tuple[float, Survey] | None = None
+        self._elsewhere: tuple[float, tuple[Path, ...], Survey] | None = None
         self._typed: dict[str, Provider] = {}
 
     def cards(self) -> tuple[ModelCard, ...]:
@@ -147,7 +147,7 @@ class Catalog:
         return (*survey(self._settings, sources=("own",)).troubles, *self._look().troubles)
 
     def look_again(self) -> None:
-        """Have the next call look into all folders: one was added, or a file was moved there."""
+        """Have the next call look into all folders: a file was brought there."""
         self._elsewhere = None
 
     def card(self, model_id: str) -> ModelCard:
@@ -219,11 +219,11 @@ class Catalog:
         )
 
     def _look(self) -> Survey:
-        now, known = time.monotonic(), self._elsewhere
-        if known is None or now - known[0] > LOOK_EVERY_S:
+        now, known, folders = time.monotonic(), self._elsewhere, tuple(self._folders())
+        if known is None or now - known[0] > LOOK_EVERY_S or folders != known[1]:
             others = [source for source in SOURCES if source != "own"]
-            known = self._elsewhere = (now, survey(self._settings, self._folders(), others))
-        return known[1]
+            known = self._elsewhere = (now, folders, survey(self._settings, folders, others))
+        return known[2]
 
     def _on_disk(self) -> Iterator[ModelCard]:
         files = self.found()
