@@ -67,6 +67,11 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not SECRET.search(name)}
 
 
+def inherited(**more: str) -> dict[str, str]:
+    """What a program of somebody else's gets of our environment: no secrets, and these variables besides."""
+    return without_secrets(os.environ) | more
+
+
 class Launcher:
     """Starts children from one thread, which lives until `close` and keeps the priority of the thread that made it."""
 

@@ -113,6 +113,9 @@ def error_text(error: EngineError, words: Words) -> ErrorText:
     details = json.dumps(error.to_dict()["details"], indent=2, ensure_ascii=False, default=str) if values else ""
     said = _Details({**values, **_reason(error, words)})
     what, todo = (words.filled(f"error.{error.code}.{part}", said) for part in ("what", "todo"))
+    own = f"error_of.{error.code}.{error.details.get('reason')}"
+    if words.has(f"{own}.what"):  # a known reason has sentences of its own
+        what, todo = (words.filled(f"{own}.{part}", said) for part in ("what", "todo"))
     return ErrorText(problem_text(error, words) or what, todo, error.code, details)
 
 

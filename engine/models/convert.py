@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.child import without_secrets
+from engine.child import inherited
 from engine.errors import AccessDenied, BadFile, BadParameter, JobFailed, NotFound
 from engine.filelock import file_lock
 from engine.models.gguf_header import read_header
@@ -96,7 +96,7 @@ def require_converter(settings: Settings) -> Converter:
     lacks = f"lacks {', '.join(found.missing)}" if found else "is not on this machine"
     text = f"llama.cpp's converter {lacks}; get it with: {' && '.join(commands)}"
     missing = list(found.missing) if found else [SCRIPT]
-    raise NotFound(text, what="converter", key=SCRIPT, commands=list(commands), missing=missing)
+    raise NotFound(text, what="converter", key=SCRIPT, reason="no_converter", commands=list(commands), missing=missing)
 
 
 def hub_folder(path: Path) -> HubFolder:
@@ -172,10 +172,9 @@ def _run(command: list[str]) -> Generator[Progress, None, None]:
     """Run the converter to its end. Cancelling kills it too: it belongs to the job's group of processes."""
     yield Progress(0, 100)
     words: deque[str] = deque(maxlen=LAST_WORDS)
-    environment = without_secrets(os.environ) | OFFLINE
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True,
-        encoding="utf-8", errors="replace",
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=inherited(**OFFLINE),
+        text=True, encoding="utf-8", errors="replace",
     ) as process:  # fmt: skip
         assert process.stdout
         for line in process.stdout:  # its bar ends in carriage returns, which are lines, too
@@ -222,7 +221,7 @@ def _missing(python: str) -> tuple[str, ...]:
     try:
         found = subprocess.run(
             [python, "-c", LIST_MISSING, *MODULES], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=CHECK_S, check=True, env=without_secrets(os.environ),
+            timeout=CHECK_S, check=True, env=inherited(),
         )  # fmt: skip
         return tuple(json.loads(found.stdout))
     except (OSError, ValueError, subprocess.SubprocessError):

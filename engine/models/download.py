@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,7 +97,7 @@ def download(
     wanted = [_Wanted.of(part) for part in parts]
     names = _names(place, repository, wanted)
     fetcher = _Fetcher(HubSession(hub, token), repository, revision, pause_s)
-    with file_lock(place / f".{names[0]}.lock", timeout=0):
+    with _alone(place, names[0]):
         missing = [pair for pair in zip(wanted, names, strict=True) if not (place / pair[1]).exists()]
         check_room(place, sum(one.size - one.there(place, name) for one, name in missing) + SPARE)
         digests = yield from _fetch(fetcher, place, missing, sum(one.size for one in wanted))
@@ -154,6 +154,17 @@ class _Wanted:
     def same(self, path: Path) -> bool:
         """Whether the file here is that one."""
         return path.stat().st_size == self.size and (self.sha256 is None or sha256(path) == self.sha256)
+
+
+@contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """A block in which nobody else fetches the file. Raises JobFailed with reason running."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(folder / f".{name}.lock", timeout=0))
+        except TimedOut as error:
+            raise JobFailed(f"{name} is being downloaded already", job=TASK, reason="running", name=name) from error
+        yield
 
 
 def _names(folder: Path, repository: str, wanted: Sequence[_Wanted]) -> list[str]:
@@ -213,7 +224,9 @@ class _Fetcher:
             try:
                 with self._session.refusals(self._repository):
                     yield from self._once(one, part, before)
-                failure: EngineError = StreamCut(f"{one.name}: {self._so_far(one, part)}", received=_size(part))
+                failure: EngineError = StreamCut(
+                    f"{one.name}: {self._so_far(one, part)}", received=_size(part), reason="download"
+                )
             except (Unreachable, TimedOut, RateLimited, ServerFailed) as error:
                 if error.details.get("status", 500) not in PASSING:
                     raise

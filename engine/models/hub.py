@@ -97,7 +97,7 @@ class HubRepository:
             return min(self.files, key=_preference)
         there = ", ".join(file.quantization or file.name for file in self.files) or "none"
         text = f"{self.id} has no GGUF file {wanted or ''}; there are: {there}"
-        raise NotFound(text, what="file", key=wanted, known=[file.name for file in self.files])
+        raise NotFound(text, what="file", key=wanted, reason="hub_file", known=[file.name for file in self.files])
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

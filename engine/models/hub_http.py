@@ -85,7 +85,7 @@ class HubSession:
         except OfflineModeIsEnabled as error:
             raise self._unreachable("HF_HUB_OFFLINE is set", "offline") from error
         except httpx2.TimeoutException as error:
-            raise TimedOut(f"{self.host} did not answer in time", seconds=self._read_s) from error
+            raise TimedOut(f"{self.host} did not answer in time", seconds=self._read_s, reason="hub") from error
         except (httpx2.TransportError, httpx2.TooManyRedirects) as error:
             raise self._unreachable(str(error) or type(error).__name__, "no_network") from error
 
@@ -112,19 +112,21 @@ class HubSession:
             return Unauthorized(text, status=status, reason="gated", model=what)
         if isinstance(error, RepositoryNotFoundError):
             text = f"{self.host} has no {what}, or it is private and the token does not open it"
-            return NotFound(text, what="model", key=what)
+            return NotFound(text, what="model", key=what, reason="hub_model")
         if isinstance(error, EntryNotFoundError) or status == 404:
-            return NotFound(f"{self.host} has no {what}", what="file", key=what)
+            return NotFound(f"{self.host} has no {what}", what="file", key=what, reason="hub_file")
         if status in (401, 403):
-            return Unauthorized(f"{self.host} refused the token for {what}", status=status, model=what)
+            return Unauthorized(
+                f"{self.host} refused the token for {what}", status=status, reason="hub_token", model=what
+            )
         return self._failure(error.response, status)
 
     def _failure(self, response: httpx2.Response, status: int) -> BackendError:
         if status == 429:
             wait = response.headers.get("Retry-After", "")
             seconds = float(wait) if wait.isdecimal() else None
-            return RateLimited(f"{self.host} asks for fewer requests", status=429, retry_after=seconds)
-        return ServerFailed(f"{self.host} answered with {status}", status=status)
+            return RateLimited(f"{self.host} asks for fewer requests", status=429, retry_after=seconds, reason="hub")
+        return ServerFailed(f"{self.host} answered with {status}", status=status, reason="hub")
 
 
 def _checked(address: str) -> str:

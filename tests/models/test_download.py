@@ -18,7 +18,6 @@ from engine.errors import (
     NotFound,
     ServerFailed,
     StreamCut,
-    TimedOut,
     Unauthorized,
     Unreachable,
 )
@@ -203,7 +202,7 @@ def test_two_never_fetch_the_same_file_and_leftovers_can_be_forgotten(server: Hu
     with pytest.raises((StreamCut, Unreachable)):
         Fetched(server, tmp_path).run()
     with file_lock(tmp_path / f".{NAME}.lock"):
-        with pytest.raises(TimedOut):
+        with pytest.raises(JobFailed, match="being downloaded already"):
             Fetched(server, tmp_path).run()
         assert forget_partials(tmp_path) == 0
     assert forget_partials(tmp_path) == 300_000

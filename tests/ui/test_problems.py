@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.ui.i18n import LANGUAGES, Language, words
+from apps.ui.i18n import LANGUAGES, Language, catalogue, words
 from apps.ui.present import error_text
 from engine.documents import WARNINGS
-from engine.errors import BadFile, BadInput
+from engine.errors import BadFile, BadInput, Unreachable, all_codes, error_from
 from engine.placeholders import variables
 from engine.prompts import Prompt
 
@@ -57,3 +57,17 @@ def test_a_variable_that_is_wrong() -> None:
 
 def test_another_part_may_use_the_same_reason() -> None:
     assert error_text(BadInput("x", reason="unknown"), words("en")).what == words("en").t("error.bad_input.what")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_reason_that_is_known_has_its_own_sentences(lang: Language) -> None:
+    texts, own = words(lang), [key for key in catalogue(lang) if key.startswith("error_of.")]
+    assert len(own) == 34
+    for key in own:
+        _, code, reason, part = key.split(".")
+        assert code in all_codes()
+        details = {"reason": reason, "address": "http://h", "status": 401, "model": "a/b", "key": "k", "name": "n"}
+        shown = error_text(error_from({"code": code, "message": "", "details": details}), texts)
+        assert getattr(shown, part) == texts.filled(key, details) and "–" not in shown.sentence
+    plain = error_text(Unreachable("", address="http://h"), texts)
+    assert plain.what == texts.t("error.unreachable.what", address="http://h")
