@@ -274,6 +274,8 @@ class Handler(BaseHTTPRequestHandler):
             self._wait_for_the_client_to_go()
         elif self.path.endswith("/embeddings"):
             self._json(200, "<html>a page</html>" if model == "emb-html" else embeddings(body))
+        elif self.path.endswith("/responses"):
+            self._responses(body)
         elif not body.get("stream"):
             self._json(200, whole(plain(body)))
         else:
@@ -317,6 +319,37 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.2)
         self._line(b"data: [DONE]")
         self.wfile.write(b"0\r\n\r\n")
+
+    def _responses(self, body: dict[str, Any]) -> None:
+        """The events of OpenAI's other protocol; the ends are named and the faults are the same."""
+        model, limit = body["model"], body.get("max_output_tokens")
+        words = WORDS[:limit]
+        cut = len(words) < len(WORDS)
+        usage = {"input_tokens": PROMPT_TOKENS, "output_tokens": len(words), "input_tokens_details":
+                 {"cached_tokens": 4}, "output_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
+        whole = {"model": model, "status": "incomplete" if cut else "completed", "usage": usage}
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self._event("response.created", response={"model": model, "status": "in_progress"})
+        if model == "reasoning-only":
+            self._event("response.reasoning_summary_text.delta", delta="Let me think.")
+        for number, word in enumerate(words):
+            if number == 2 and self._fault(model):
+                return
+            self._event("response.output_text.delta", delta=word)
+        if model == "failed":
+            self._event("response.failed", response={"error": {"code": "server_error", "message": f"crashed {KEY}"}})
+        elif model == "too-long-late":
+            self._event("error", code="context_length_exceeded", message="Your input exceeds the context window")
+        else:
+            self._event("response.incomplete" if cut else "response.completed", response=whole)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _event(self, kind: str, **fields: Any) -> None:
+        data = json.dumps({"type": kind, **fields})
+        self._line(f"event: {kind}\ndata: {data}".encode())
 
     def _fault(self, model: str) -> bool:
         """What happens after the second word; True when the stream is over with it."""
