@@ -37,12 +37,13 @@ def search_flags(parser: argparse.ArgumentParser) -> None:
 def download_flags(parser: argparse.ArgumentParser) -> None:
     """Which file of which repository."""
     parser.add_argument(
-        "repository", metavar="REPOSITORY", help="owner/name[:Q4_K_M], an address, or an id of `curated`"
+        "repository", nargs="?", metavar="REPOSITORY", help="owner/name[:Q4_K_M], an address, or an id of `curated`"
     )
     parser.add_argument(
         "file", nargs="?", metavar="FILE", help="a file or a quantization; without: the best for its size"
     )
     parser.add_argument("--list", action="store_true", dest="only_list", help="list the files, download nothing")
+    parser.add_argument("--forget", action="store_true", help="remove what unfinished downloads have left")
 
 
 def curated_flags(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,10 @@ def download(arguments: argparse.Namespace, out: Output) -> int:
     from engine.models.download import arguments as task_arguments
     from engine.models.hub import Hub, hub_token
 
+    if arguments.forget:
+        return _forget(out)
+    if arguments.repository is None:
+        raise BadInput("which REPOSITORY? see models search and models curated")
     with closing(Engine()) as engine:
         named, wanted = _reference(arguments.repository, arguments.file)
         repository = Hub(engine.settings).repository(named)
@@ -133,6 +138,18 @@ def _list(repository: HubRepository, settings: Settings, out: Output) -> int:
         out.line(
             harmless(f"{file.quantization or '?':<10}{file.size_bytes / 1e6:>9.0f} MB  {state:<30}{file.name}{parts}")
         )
+    return 0
+
+
+def _forget(out: Output) -> int:
+    from engine.models.download import forget_partials
+    from engine.settings import Settings
+
+    freed = forget_partials(Settings().models_dir)
+    if out.as_json:
+        out.json({"freed_bytes": freed})
+    else:
+        out.line(f"{freed / 1e6:.1f} MB given back")
     return 0
 
 

@@ -41,7 +41,7 @@ REPOSITORIES = {
         {NAME: DATA, "broken-Q4_0.gguf": b"no GGUF at all" * 10, SPLIT[0]: DATA, SPLIT[1]: OTHER}
     ),
     "other__tiny-GGUF": Repository({NAME: OTHER}),
-    "third__closed": Repository({NAME: OTHER}, gated=True),
+    "third__closed": Repository({NAME: OTHER}, gated=True, was="old/name"),
 }
 
 
@@ -165,6 +165,7 @@ def test_a_hub_in_trouble_and_one_that_refuses(server: HubServer, tmp_path: Path
         Fetched(server, tmp_path, owner="third/closed").run()
     assert gated.value.details["reason"] == "gated"
     assert Fetched(server, tmp_path, owner="third/closed", token=TOKEN).run()["checked"]
+    assert Fetched(server, tmp_path, owner="old/name", token=TOKEN).run()["repository"] == "third/closed"
     with pytest.raises(NotFound):
         Fetched(server, tmp_path, parts=[{"name": "none.gguf", "size": 1, "sha256": None}]).run()
     assert server.faults.statuses == []
@@ -216,7 +217,7 @@ def test_a_job_can_be_cancelled_gone_on_with_and_holds_no_token(server: HubServe
         file = repository.file("Q8_0")
         with pytest.raises(AccessDenied):
             start_download(engine, LOCAL_OWNER, repository, file, role="student")
-        server.faults = Faults(piece_s=0.5)  # 8 s in all
+        server.faults = Faults(piece_s=600)  # it cannot end by itself
         job = start_download(engine, LOCAL_OWNER, repository, file, role="teacher", token=TOKEN)
         folder = engine.settings.models_dir
         assert wait_for(lambda: sum(one.size_bytes for one in partials(folder)) > 0 if folder.exists() else False)
@@ -228,6 +229,7 @@ def test_a_job_can_be_cancelled_gone_on_with_and_holds_no_token(server: HubServe
         done = engine.jobs.wait(again.id, 240)
         assert done.state == "done", done.error
         assert (folder / NAME).read_bytes() == DATA
+        assert engine.catalog.card("tiny-q8_0").quantization == "Q8_0"
         assert any("range" in request.headers for request in server.doors("cdn"))
         assert TOKEN not in json.dumps([dict(row.args) for row in engine.jobs.list()])
         assert TOKEN not in json.dumps(arguments(engine, repository, file))

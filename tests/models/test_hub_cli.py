@@ -9,6 +9,7 @@ import pytest
 
 from engine.cli import main
 from engine.models import convert as convert_module
+from engine.models.download import SUFFIX
 from tests.models.gguf_files import gguf
 from tests.standins import converter
 from tests.standins.app_server import free_port
@@ -40,6 +41,9 @@ def test_search_list_and_download(
         code, out, err = told(capsys, "models", "download", "atelier/tiny", "Q2_K")
         assert (code, out) == (2, "") and err.startswith("not_found: atelier/tiny has no GGUF file Q2_K")
         assert TOKEN not in out + err
+        assert told(capsys, "models", "download")[0] == 2
+        (isolation / "models" / f".x.gguf.0123456789ab{SUFFIX}").write_bytes(bytes(2_000_000))
+        assert told(capsys, "models", "download", "--forget")[1] == "2.0 MB given back\n"
 
 
 def test_without_a_network_and_with_a_wrong_name(

@@ -56,6 +56,7 @@ class Repository:
     licence: str = "apache-2.0"
     gguf: dict[str, Any] | None = None
     small: frozenset[str] = frozenset({"README.md"})
+    was: str | None = None  # an older name, which leads to this one
 
 
 @dataclass
@@ -149,6 +150,10 @@ class _Hub(_Door):
     def answer(self, headers: dict[str, str]) -> None:
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
+        moved = {old.was: name for name, old in self.hub.repositories.items() if old.was}
+        was = next((name for name in moved if f"/{name}" in parts.path), None)
+        if was is not None:
+            return self.send(307, b"", {"Location": self.path.replace(was, moved[was])})
         if self.hub.refuse is not None:
             status, more, text = self.hub.refuse
             self.send(status, text.encode(), more)
