@@ -16,7 +16,7 @@ from anyio import to_thread
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apps.api import errors
+from apps.api import errors, messages
 from apps.api.errors import ApiError
 from engine.engine import Engine
 from engine.errors import EngineError, StoreFailed, TooManyRequests
@@ -95,7 +95,8 @@ class Metered:
             await self.app(scope, receive, watched)
         except EngineError as error:
             one.failed(error)
-            await errors.response(error)(scope, receive, watched)
+            refused = messages.refused if path == "/v1/messages" else errors.response
+            await refused(error)(scope, receive, watched)
         finally:
             served = Served(
                 person.id, one.route, one.status or seen[0], time.monotonic() - started, key.id if key else None,

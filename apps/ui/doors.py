@@ -34,6 +34,9 @@ ROUTES: tuple[tuple[str, str, str], ...] = (
     ("POST", "/v1/rerank", "rerank"),
     ("POST", "/v1/tokenize", "tokenize"),
     ("POST", "/v1/detokenize", "detokenize"),
+    ("POST", "/mcp", "mcp"),
+    ("GET", "/metrics", "metrics"),
+    ("GET", "/docs", "docs"),
 )
 ASKED = ("chat", "completions", "embeddings")  # routes of the request builder
 FORMS = ("curl", "javascript", "python")
@@ -44,7 +47,7 @@ ANY_LEVEL = tuple(LEVELS)
 
 def endpoint_head(words: Words) -> Row:
     """The titles of `endpoint_rows`."""
-    return tuple(words.t(f"models_endpoint.{name}") for name in ("name", "address", "key", "state", "models", "window"))
+    return tuple(words.t(f"models_endpoint.{name}") for name in ("name", "state", "models", "window", "key", "address"))
 
 
 def endpoint_rows(rows: Iterable[Provider], tested: Mapping[str, Any], visit: Iterable[str], words: Words) -> list[Row]:
@@ -56,9 +59,9 @@ def endpoint_rows(rows: Iterable[Provider], tested: Mapping[str, Any], visit: It
 def _endpoint(row: Provider, connection: Any, brought: bool, words: Words) -> Row:
     key = words.t("models_endpoint.key_visit") if brought else key_text(row, words)
     if connection is None:
-        return row.name, row.base_url, key, words.t("models_endpoint.untested"), "", ""
-    return (row.name, row.base_url, key, connection_text(connection, words), words.number(len(connection.models)),
-            words.number(connection.window))  # fmt: skip
+        return row.name, words.t("models_endpoint.untested"), "", "", key, row.base_url
+    return (row.name, connection_text(connection, words), words.number(len(connection.models)),
+            words.number(connection.window), key, row.base_url)  # fmt: skip
 
 
 def key_text(row: Provider, words: Words) -> str:

@@ -112,6 +112,15 @@ def test_who_asks_too_often_waits(desk: Engine, clock: Clock) -> None:
     assert {ada.get("/v1/models").status_code for _ in range(9)} == {200}
 
 
+def test_anthropics_clients_read_their_own_form(desk: Engine, clock: Clock) -> None:
+    key, _ = desk.keys.create(LOCAL, requests_per_day=1)
+    one, body = client(desk, clock, key=key), {**HI, "max_tokens": 5}
+    assert one.post("/v1/messages", json=body).status_code == 200
+    refused = one.post("/v1/messages", json=body)
+    assert refused.status_code == 429 and refused.json()["error"]["type"] == "rate_limit_error"
+    assert refused.json()["type"] == "error" and int(refused.headers["retry-after"]) > 0
+
+
 def test_alone_nobody_waits_but_a_key_does(desk: Engine, clock: Clock) -> None:
     desk.serving.limit(1)
     alone = client(desk, clock)
