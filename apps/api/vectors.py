@@ -75,9 +75,7 @@ def embedder_name(engine: Engine, wanted: str | None) -> str:
     """The embedder that a model's name means; None is the default one. Raises UnknownModel, NotSupported for a model
     that writes.
     """
-    from engine.models.gguf_header import read_header
     from engine.rag.embedders import GGUF, REMOTE, default_embedder, options
-    from engine.rag.gguf_embedder import embeds
 
     if wanted is None:
         return default_embedder()
@@ -86,7 +84,7 @@ def embedder_name(engine: Engine, wanted: str | None) -> str:
     card = engine.catalog.card(wanted)
     if card.endpoint is not None:
         return f"{REMOTE}{card.endpoint.provider.id}:{card.endpoint.model}"
-    if card.backend == "llamacpp" and card.files and not card.problem and embeds(read_header(card.files[0].path)):
+    if card.kind == "embedding" and card.files and not card.problem:
         return f"{GGUF}{card.id}"
     raise NotSupported(f"{card.id} writes and embeds nothing", capability="embeddings", backend=card.backend)
 

