@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from engine.models.details import details as describe
     from engine.models.discovery import FoundFile, discover
     from engine.models.hashes import Hashes, duplicates
-    from engine.models.memory import KV_TYPES, Memory, estimate
+    from engine.models.memory import Memory, estimate
 
 __all__ = [
-    "KV_TYPES",
     "Configuration",
     "Curated",
     "Details",
@@ -42,6 +41,6 @@ _NAMES = {
     "details": "Details describe:details",
     "discovery": "FoundFile discover",
     "hashes": "Hashes duplicates",
-    "memory": "KV_TYPES Memory estimate",
+    "memory": "Memory estimate",
 }
 __getattr__ = at_first_use(__name__, _NAMES)
