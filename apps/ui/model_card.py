@@ -142,5 +142,7 @@ def said(value: Any, words: Words) -> str:
         return words.t(f"models_config.{'yes' if value else 'no'}")
     if isinstance(value, int):
         return words.number(value)
+    if isinstance(value, float):
+        return words.number(value, len(f"{value:g}".partition(".")[2]))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,16 @@ from streamlit.testing.v1 import AppTest
 from apps import host
 from apps.classroom import Classroom
 from apps.options import Options
+from apps.ui.i18n import words
+from engine.person import LOCAL
+from engine.requestlog import Served
+from tests.models.gguf_files import gguf
 from tests.pages.conftest import ROOT, EchoEngine, texts
+from tests.standins.openai_server import OpenAIStandIn
+
+MODEL = "smollm2-135m-instruct"
+EN = words("en")
+BOXES = ("registry", "orchestration", "interface")
 
 
 def page(name: str, **state: Any) -> AppTest:
@@ -21,22 +32,213 @@ def page(name: str, **state: Any) -> AppTest:
     return app.run()
 
 
+def tab_of(app: AppTest, name: str) -> AppTest:
+    """That tab of the page of models in sight."""
+    app.session_state["models.tabs"] = EN.t(f"models_tab.{name}")
+    return clean(app.run())
+
+
+def clean(app: AppTest) -> AppTest:
+    assert not app.exception and not app.error, [error.value for error in (*app.exception, *app.error)]
+    return app
+
+
 @pytest.mark.parametrize(("lang", "title"), [("en", "Models"), ("fr", "Modèles")])
-def test_all_models_and_the_card_of_the_chosen_one(engine: EchoEngine, lang: str, title: str) -> None:
-    app = page("models", lang=lang, model="smollm2-135m-instruct")
-    assert not app.exception and not app.error and app.title[0].value == title
-    assert app.markdown[0].value.count("\n") == 1 + len(engine.models())
+def test_registry_orchestration_interface_then_the_card_of_the_chosen_one(
+    engine: EchoEngine, lang: str, title: str
+) -> None:
+    app = clean(page("models", lang=lang, model=MODEL))
+    assert app.title[0].value == title
+    boxes = [button.key for button in app.button if (button.key or "").startswith("models.go.")]
+    assert boxes == ["models.go.registry", "models.go.orchestration", "models.go.interface"]
     shown = texts(app)
-    assert "Q4_1" in shown and "apache-2.0" in shown.lower()
+    assert "Q4_1" in shown and "apache-2.0" in shown.lower() and "llama" in shown and "49" in shown
+    app.button(key="models.go.interface").click().run()
+    assert "/v1" in texts(clean(app)) and not app.selectbox
 
 
-def test_a_student_may_not_load(engine: EchoEngine, in_class: Any) -> None:
-    assert not page("models", model="smollm2-135m-instruct").button
+def test_every_part_of_the_card_is_drawn(engine: EchoEngine) -> None:
+    app = page("models", lang="en", model=MODEL)
+    for part, told in (("configuration", "Temperature"), ("template", "<|im_start|>user"), ("files", "SmolLM2")):
+        app.session_state["models.card.tabs"] = EN.t(f"models_card.tab.{part}")
+        assert told in texts(clean(app.run())), part
 
 
-@pytest.mark.parametrize(("name", "button"), [("models", 0), ("room", "room.wipe")])
+def test_memory_is_told_before_anything_is_loaded(engine: EchoEngine) -> None:
+    app = page("models", lang="en", model=MODEL)
+    before = app.caption
+    assert any("Fits" in one.value for one in before)
+    app.selectbox(key="models.slots").set_value(64)
+    app.selectbox(key="models.kv").set_value("f32").run()
+    assert engine.loaded(MODEL) is None and "needed" in texts(clean(app)) + "".join(str(w.value) for w in app.warning)
+
+
+@pytest.mark.parametrize("tab", ["add", "running", "endpoints", "server"])
+def test_every_tab_is_drawn_for_the_teacher(engine: EchoEngine, tab: str) -> None:
+    tab_of(page("models", lang="en", model="echo"), tab)
+
+
+def test_a_student_sees_cards_and_state_and_changes_nothing(engine: EchoEngine, in_class: Any) -> None:
+    app = clean(page("models", lang="en", model=MODEL))
+    labels = {tab.label for tab in app.tabs}
+    assert EN.t("models_tab.add") not in labels and EN.t("models_tab.server") in labels
+    assert {button.key for button in app.button} <= {f"models.go.{name}" for name in BOXES}
+    tab_of(app, "server")
+    assert app.segmented_control(key="models.server").options == [
+        EN.t("models_server.where"),
+        EN.t("models_server.request"),
+    ]
+    assert not [button for button in app.button if "go." not in (button.key or "")]
+    tab_of(app, "endpoints")
+    assert EN.t("models_endpoint.add") not in {box.label for box in app.expander}
+
+
+def test_what_a_teacher_keeps_for_a_model_wins_over_the_engine(engine: EchoEngine) -> None:
+    app = page("models", lang="en", model=MODEL)
+    app.session_state["models.card.tabs"] = EN.t("models_card.tab.configuration")
+    clean(app.run())
+    field(app.number_input, EN.t("models_config.load_of.context")).set_value(2048)
+    field(app.number_input, EN.t("param.temperature.label")).set_value(0.25)
+    field(app.text_area, EN.t("models_config.system")).set_value("Be brief.")
+    field(app.button, EN.t("models_config.save")).click().run()
+    kept = engine.configurations.get(MODEL)
+    assert (kept.load.context, kept.params["temperature"], kept.prompt.system) == (2048, 0.25, "Be brief.")
+    assert f"| Temperature | 0.25 | {EN.t('models_config.source_of.configuration')} |" in texts(clean(app))
+    app.text_input(key="models.instance").set_value("small")
+    app.button(key="models.instance.add").click().run()
+    assert engine.catalog.card(f"{MODEL}@small").window == 2048 and "(small)" in texts(clean(app))
+    app.text_input(key="models.instance").set_value("no name!")
+    app.button(key="models.instance.add").click().run()
+    assert "bad_input" in app.error[0].value
+
+
+def field(kind: Any, label: str) -> Any:
+    """The widget of that label."""
+    return next(one for one in kind if one.label == label)
+
+
+def test_a_key_is_shown_once_opens_and_ends(engine: EchoEngine) -> None:
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.server"] = "keys"
+    tab_of(app, "server")
+    app.text_input(key="models.key.name").set_value("Ada's script")
+    app.number_input(key="models.key.requests").set_value(5)
+    app.button(key="models.key.create").click().run()
+    (text,) = [code.value for code in clean(app).code]
+    found = engine.keys.check(text)
+    assert found is not None and found[1].requests_per_day == 5
+    app.button(key="models.key.hide").click().run()
+    assert not app.code and "Ada's script" in texts(app) and text not in texts(app)
+    app.button(key="models.key.revoke").click().run()
+    assert engine.keys.check(text) is None and EN.t("models_keys.revoked") in texts(clean(app))
+
+
+def test_origins_are_kept_as_browsers_write_them(engine: EchoEngine) -> None:
+    app = tab_of(page("models", lang="en", model="echo"), "server")
+    app.text_area(key="models.cors").set_value("https://Example.org/\n")
+    app.button(key="models.cors.save").click().run()
+    assert clean(app) and engine.serving.origins() == ("https://example.org",)
+
+
+def test_the_log_is_filtered_by_level_and_words(engine: EchoEngine) -> None:
+    for route, status in (("/v1/models", 200), ("/v1/embeddings", 404)):
+        engine.requests.add(Served("local", route, status, 0.1))
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.server"] = "log"
+    assert "/v1/models" in texts(tab_of(app, "server"))
+    app.selectbox(key="models.log.level").set_value("warning").run()
+    assert "/v1/models" not in texts(clean(app)) and "/v1/embeddings" in texts(app)
+    app.text_input(key="models.log.filter").set_value("completions").run()
+    assert EN.t("models_log.none") in texts(clean(app))
+
+
+def test_the_request_builder_writes_curl_and_fetch(engine: EchoEngine) -> None:
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.server"] = "request"
+    tab_of(app, "server")
+    app.text_input(key="models.ask.text").set_value("What's up?").run()
+    curl, fetch, client = (code.value for code in app.code)
+    assert curl.startswith("curl ") and "/v1/chat/completions" in curl and "What's up?" in curl
+    assert "await fetch(" in fetch and "OpenAI(base_url=" in client
+    app.selectbox(key="models.ask.route").set_value("embeddings").run()
+    assert ["/v1/embeddings" in code.value for code in clean(app).code] == [True, True]
+
+
+def test_an_endpoint_is_typed_tried_used_and_removed(engine: EchoEngine, openai_server: OpenAIStandIn) -> None:
+    app = tab_of(page("models", lang="en", model="echo"), "endpoints")
+    app.text_input(key="models.new.id").set_value("lab")
+    app.text_input(key="models.new.name").set_value("Room 12")
+    app.text_area(key="models.new.urls").set_value(f"{openai_server.base_url}\n")
+    app.button(key="models.new.save").click().run()
+    assert "lab" in engine.endpoints.typed() and "Room 12" in texts(clean(app))
+    app.selectbox(key="models.endpoint").set_value("lab").run()
+    app.text_input(key="models.key.lab").set_value("sk-marked")
+    app.button(key="models.key.keep").click().run()
+    assert engine.visit_keys.of("local", "lab/any") == "sk-marked" and "sk-marked" not in texts(clean(app))
+    app.button(key="models.endpoint.test").click().run()
+    assert EN.t("models_endpoint.answers") in texts(clean(app))
+    app.button(key="models.remote.use").click().run()
+    assert app.session_state["model"].startswith("lab/")
+    app.session_state["model"] = "echo"
+    app.button(key="models.typed.remove").click().run()
+    assert "lab" not in engine.endpoints.typed()
+
+
+def test_a_private_address_is_refused_while_others_share_the_machine(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "options", lambda: Options(class_mode=True))
+    monkeypatch.setattr(host, "person_of", lambda headers: replace(LOCAL, nickname="Prof"))
+    app = tab_of(page("models", lang="en", model="echo"), "endpoints")
+    app.text_input(key="models.new.id").set_value("router")
+    app.text_area(key="models.new.urls").set_value("http://192.168.1.1:8080/v1")
+    app.button(key="models.new.save").click().run()
+    assert not app.exception and "bad_input" in app.error[0].value and not engine.endpoints.typed()
+
+
+def test_a_file_of_this_machine_is_imported_and_a_folder_looked_into(engine: EchoEngine, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "one.gguf").write_bytes(gguf())
+    (tmp_path / "here" / "two.gguf").write_bytes(gguf())
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.way"] = "import"
+    tab_of(app, "add")
+    app.text_input(key="models.path").set_value(str(tmp_path / "one.gguf"))
+    app.button(key="models.import").click().run()
+    assert (engine.settings.models_dir / "one.gguf").is_file() and clean(app).success
+    app.text_input(key="models.folder").set_value(str(tmp_path / "here"))
+    app.button(key="models.folder.add").click().run()
+    assert "two" in {card.files[0].path.stem for card in engine.catalog.cards() if card.files} and clean(app)
+    app.button(key="models.folder.0").click().run()
+    assert not engine.folders.list()
+    app.text_input(key="models.path").set_value(str(tmp_path / "none.gguf"))
+    app.button(key="models.import").click().run()
+    assert "bad_file" in app.error[0].value and not app.exception
+
+
+def test_quantizing_and_downloading_become_jobs(engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(type(engine.jobs), "submit", lambda _, *given, **more: sent.append((*given, more)))
+    app = page("models", lang="en", model=MODEL)
+    app.session_state["models.way"] = "quantize"
+    tab_of(app, "add")
+    app.selectbox(key="models.quantize.kind").set_value("Q2_K")
+    app.button(key="models.quantize").click().run()
+    assert clean(app) and sent[0][1] == "engine.models.quantize:quantize" and sent[0][2]["kind"] == "Q2_K"
+
+
+def test_without_a_network_the_hub_is_said_to_be_out_of_reach(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "settings", engine.settings.model_copy(update={"hub": "http://127.0.0.1:9"}))
+    app = tab_of(page("models", lang="en", model="echo"), "add")
+    app.button(key="models.download.curated").click().run()
+    assert not app.exception and "unreachable" in app.error[0].value
+
+
+@pytest.mark.parametrize(("name", "button"), [("models", "models.load"), ("room", "room.wipe")])
 def test_a_button_of_the_teachers_does_nothing_in_a_students_hands(
-    engine: EchoEngine, in_class: Any, monkeypatch: pytest.MonkeyPatch, isolation: Any, name: str, button: int | str
+    engine: EchoEngine, in_class: Any, monkeypatch: pytest.MonkeyPatch, isolation: Any, name: str, button: str
 ) -> None:
     """As if a browser sent the click of a button that it has seen, or knows of."""
     isolation.mkdir(parents=True, exist_ok=True)
@@ -48,13 +250,13 @@ def test_a_button_of_the_teachers_does_nothing_in_a_students_hands(
     monkeypatch.setattr(engine, "unload", lambda _: done.append("unloaded"))
     monkeypatch.setattr(host, "person_of", lambda headers: teacher)
     app = page(name, model="smollm2-135m-instruct")
-    pressed = app.button[button] if isinstance(button, int) else app.button(key=button)
+    pressed = app.button(key=button)
     monkeypatch.setattr(host, "person_of", lambda headers: in_class)
     pressed.click().run()
-    assert not app.exception and not app.button
+    assert not app.exception and button not in {one.key for one in app.button}
     assert done == [] and len(engine.people.all()) == 2
     monkeypatch.setattr(host, "person_of", lambda headers: teacher)
-    assert page(name, model="smollm2-135m-instruct").button  # there was something to press
+    assert page(name, model="smollm2-135m-instruct").button(key=button)  # there was something to press
 
 
 def test_the_class_page_is_the_teachers(engine: EchoEngine, in_class: Any) -> None:

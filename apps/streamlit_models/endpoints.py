@@ -1,0 +1,148 @@
+"""Endpoints: which services are known, whether they answer, keys for this visit; new ones are the teacher's to type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from apps import host
+from apps.streamlit_kit import plain, show_error, table
+from apps.streamlit_models.desk import Desk
+from apps.ui import doors
+from engine.connection import Connection, detect
+from engine.providers import Provider
+
+TEXT_MAX = 2000
+ANY = "/model"  # a key belongs to an endpoint, whichever of its models is asked
+
+
+def endpoints(desk: Desk) -> None:
+    """Table, one of them to be tried, then the form."""
+    t, words, known = desk.ui.t, desk.ui.words, desk.endpoints
+    visit = desk.ui.engine.visit_keys
+    brought = [name for name in known if visit.has(desk.ui.person.id, name + ANY)]
+    tested: dict[str, Connection] = desk.get("tested", {})
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(t("models_endpoint.choose"), list(known), format_func=lambda one: known[one].name,
+                            key=desk.key("endpoint"), width=280)  # fmt: skip
+        if st.button(t("models_endpoint.test"), help=t("models_endpoint.test_help"), icon=":material/network_check:",
+                     key=desk.key("endpoint.test")):  # fmt: skip
+            with st.spinner(t("models_endpoint.asking")):
+                desk.attempt(lambda now: _test(now, name))
+            st.rerun()
+        if desk.teacher and st.button(t("models_endpoint.detect"), help=t("models_endpoint.detect_help"),
+                                      icon=":material/radar:", key=desk.key("detect")):  # fmt: skip
+            desk.teach(_detect)
+            st.rerun()
+    _found(desk, known[name], tested.get(name))
+    table(doors.endpoint_head(words), doors.endpoint_rows(known.values(), tested, brought, words))
+    st.caption(plain(f"{t('models_endpoint.key_legend')} {t('models_endpoint.leaves')}"))
+    with st.expander(t("models_endpoint.key_field"), icon=":material/key:"):
+        _key(desk, name)
+    if desk.teacher:
+        with st.expander(t("models_endpoint.add"), icon=":material/add:"):
+            _form(desk)
+
+
+def _test(desk: Desk, name: str) -> None:
+    """Ask for its models; no text of anybody's is sent. A student's own key alone opens one to a student."""
+    ui = desk.ui
+    key = ui.engine.visit_keys.of(ui.person.id, name + ANY)
+    told = ui.engine.endpoints.test(name, key, role=ui.person.role)
+    best = next((one for one in told if one.problem is None), told[0])
+    desk.set("tested", {**desk.get("tested", {}), name: best})
+
+
+def _detect(desk: Desk) -> str:
+    """What listens on this machine."""
+    t, found = desk.ui.t, detect()
+    tested = {one.row: one.connection for one in reversed(found)}
+    desk.set("tested", {**desk.get("tested", {}), **tested})
+    if not found:
+        return t("models_endpoint.detected_none")
+    return t("models_endpoint.detected", names=", ".join(f"{one.name} ({one.base_url})" for one in found))
+
+
+def _found(desk: Desk, row: Provider, connection: Connection | None) -> None:
+    """The models of an endpoint that answered, one of which may be used everywhere."""
+    t, words = desk.ui.t, desk.ui.words
+    if connection is None:
+        return
+    if connection.problem is not None:
+        show_error(desk.ui, connection.problem)
+        return
+    st.caption(plain(f"{connection.address} · {doors.connection_text(connection, words)}"))
+    names = [one.id for one in connection.models]
+    if names:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            model = st.selectbox(t("models_endpoint.remote_model"), names, key=desk.key(f"remote.{row.id}"), width=320)
+            st.button(t("models_endpoint.use"), icon=":material/check_circle:", key=desk.key("remote.use"),
+                      on_click=_use, args=(desk, f"{row.id}/{model}"))  # fmt: skip
+
+
+def _use(desk: Desk, model_id: str) -> None:
+    """Choose it in the left column. Raises nothing: an id that is none stays unused."""
+
+    def used(now: Desk) -> str:
+        card = now.ui.engine.catalog.card(model_id)
+        st.session_state["model"] = card.id
+        return now.ui.t("models_endpoint.used", name=card.name)
+
+    desk.attempt(used)
+
+
+def _key(desk: Desk, name: str) -> None:
+    """A key for the chosen endpoint, in the memory of this process alone."""
+    t = desk.ui.t
+    st.caption(t("models_endpoint.key_help"))
+    field = desk.key(f"key.{name}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(t("models_endpoint.key_for", name=desk.endpoints[name].name), type="password", key=field,
+                      max_chars=500, width=320)  # fmt: skip
+        st.button(t("models_endpoint.key_keep"), icon=":material/key:", key=desk.key("key.keep"), on_click=desk.attempt,
+                  args=(lambda now: _keep(now, name, field),))  # fmt: skip
+        if desk.ui.engine.visit_keys.has(desk.ui.person.id, name + ANY):
+            st.button(t("models_endpoint.key_forget"), icon=":material/key_off:", key=desk.key("key.forget"),
+                      on_click=desk.attempt, args=(lambda now: _keep(now, name, None),))  # fmt: skip
+
+
+def _keep(desk: Desk, name: str, field: str | None) -> None:
+    key = str(st.session_state.get(field) or "") if field else ""
+    if field:
+        st.session_state[field] = ""  # it is in no widget any more, either
+    desk.ui.engine.visit_keys.put(desk.ui.person.id, name + ANY, key)
+
+
+def _form(desk: Desk) -> None:
+    """A new row, or another address for one of ours."""
+    t, typed = desk.ui.t, desk.ui.engine.endpoints.typed()
+    st.text_input(t("models_endpoint.id"), key=desk.key("new.id"), help=t("models_endpoint.id_help"), max_chars=40)
+    st.text_input(t("models_endpoint.name"), key=desk.key("new.name"), max_chars=80)
+    st.text_area(t("models_endpoint.url"), key=desk.key("new.urls"), help=t("models_endpoint.urls_help"), height=68,
+                 placeholder=t("models_endpoint.url_hint"), max_chars=TEXT_MAX)  # fmt: skip
+    st.button(t("models_endpoint.save"), icon=":material/save:", type="primary", key=desk.key("new.save"),
+              on_click=desk.teach, args=(_save,))  # fmt: skip
+    if typed:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(t("models_endpoint.choose"), list(typed), key=desk.key("typed"), width=280)
+            st.button(t("models_endpoint.remove"), icon=":material/delete:", key=desk.key("typed.remove"),
+                      on_click=desk.teach, args=(lambda now: _remove(now, str(now.get("typed"))),))  # fmt: skip
+
+
+def _save(desk: Desk) -> str:
+    """Raises BadInput: what is wrong with a field."""
+    urls = [line.strip() for line in str(desk.get("new.urls") or "").splitlines() if line.strip()]
+    fields: dict[str, Any] = {"id": str(desk.get("new.id") or "").strip(), "base_url": urls[0] if urls else "",
+                              "name": str(desk.get("new.name") or "").strip() or None}  # fmt: skip
+    fields["addresses"] = tuple(urls[1:])
+    shared = host.options().guarded
+    row = desk.ui.engine.endpoints.add(fields, role=desk.ui.person.role, shared=shared)
+    for name in ("new.id", "new.name", "new.urls"):
+        st.session_state[desk.key(name)] = ""
+    return desk.ui.t("models_endpoint.added", name=row.name)
+
+
+def _remove(desk: Desk, row_id: str) -> str:
+    desk.ui.engine.endpoints.remove(row_id, role=desk.ui.person.role)
+    return desk.ui.t("models_endpoint.removed")
