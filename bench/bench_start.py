@@ -52,10 +52,12 @@ def starts(folder: Path) -> dict[str, float]:
     try:
         stage.wait_for(f"{address}/", process)
         page = time.perf_counter() - started
-        first = Streamlit(address).ask(Asked("hi", 1, 16)).first
+        asked = Streamlit(address).ask(Asked("hi", 1, 16))
+        if asked.first is None:
+            print(f"no answer: {asked.error}\n{(folder / 'start.log').read_text()}", flush=True)
         stage.wait_for(f"{address}/gradio/en/", process)
         gradio = time.perf_counter() - started
     finally:
         process.terminate()
         process.wait(30)
-    return {"first page": page, "first token of a question asked then": first or float("nan"), "/gradio": gradio}
+    return {"first page": page, "first token of a question asked then": asked.first or float("nan"), "/gradio": gradio}
