@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.trace import Traces
 
 # What a conversation's settings add to a body, beside its messages and parameters
-_EXTRA = ("response_format", "json_schema", "grammar", "logprobs", "top_logprobs", "n_probs")
+_EXTRA = ("response_format", "json_schema", "format", "grammar", "logprobs", "top_logprobs", "n_probs")
 
 
 def sent_request(traces: Traces, node: Node, owner: str) -> Request | None:

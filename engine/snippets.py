@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.shapes import RESPONSES, openai_shape, shape_of
+
 Body = Mapping[str, Any]
 
 # Fields that only serve our own reader of the stream; the answer's text is the same without them.
@@ -22,6 +24,7 @@ OURS = frozenset({"cache_prompt", "response_fields", "return_progress", "return_
 LANGCHAIN = frozenset({"model", "temperature", "seed", "top_p", "presence_penalty", "frequency_penalty"})
 _OPENAI = LANGCHAIN | {"stream", "stream_options", "max_tokens", "stop", "logit_bias", "n", "user", "logprobs"}
 OPENAI_CHAT = _OPENAI | {"messages", "tools", "tool_choice", "response_format", "top_logprobs"}
+RESPONSES_NAMED = frozenset({"model", "input", "temperature", "top_p", "stream", "max_output_tokens"})
 OPENAI_TEXT = _OPENAI | {"prompt", "suffix", "echo", "best_of"}
 LANGCHAIN_OWN = frozenset({"messages", "stream", "stream_options"})  # said by the call itself
 LLAMAINDEX_OWN = frozenset({"model", "messages", "stream"})
@@ -67,13 +70,14 @@ class Snippets:
 def snippets(body: Body, address: str, key_variable: str | None) -> Snippets:
     """The request `body` to the base URL `address` (".../v1") in all forms; `key_variable` names where its key is."""
     asked = (body, address, key_variable)
+    known = (openai_shape(body), address, key_variable)  # these three speak OpenAI's protocols alone
     return Snippets(
         curl(*asked),
         powershell(*asked),
         javascript(*asked),
-        python_openai(*asked),
-        langchain(*asked),
-        llamaindex(*asked),
+        python_openai(*known),
+        langchain(*known),
+        llamaindex(*known),
     )
 
 
@@ -108,7 +112,7 @@ $answer = Invoke-WebRequest -UseBasicParsing -Method Post -Uri '{uri}' `
   -Body ([Text.Encoding]::UTF8.GetBytes($body))
 # PowerShell 5.1 takes an answer without charset for Latin-1: so its bytes are read as what they are
 $answer = [Text.Encoding]::UTF8.GetString($answer.RawContentStream.ToArray()) | ConvertFrom-Json
-$answer.choices[0].{"message.content" if _is_chat(body) else "text"}
+$answer.{shape_of(body).powershell}
 """
 
 
@@ -131,6 +135,8 @@ def javascript(body: Body, address: str, key_variable: str | None) -> str:
 
 def python_openai(body: Body, address: str, key_variable: str | None) -> str:
     """A Python program for the `openai` package that sends the body and prints the answer."""
+    if shape_of(body) is RESPONSES:
+        return _python_responses(body, address, key_variable)
     named = OPENAI_CHAT if _is_chat(body) else OPENAI_TEXT
     call = "client.chat.completions.create" if _is_chat(body) else "client.completions.create"
     text = ("delta.content" if body.get("stream") else "message.content") if _is_chat(body) else "text"
@@ -141,6 +147,18 @@ def python_openai(body: Body, address: str, key_variable: str | None) -> str:
         *_arguments(body, named),
         ")",
         *_printing(bool(body.get("stream")), f"choices[0].{text}", choices=True),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _python_responses(body: Body, address: str, key_variable: str | None) -> str:
+    lines = [
+        *_imports(key_variable, "from openai import OpenAI"),
+        f"client = OpenAI(base_url={address!r}, api_key={_key(key_variable)})",
+        "answer = client.responses.create(",
+        *_arguments(body, RESPONSES_NAMED),
+        ")",
+        "print(answer.output_text)",
     ]
     return "\n".join(lines) + "\n"
 
@@ -218,8 +236,7 @@ def _is_chat(body: Body) -> bool:
 
 
 def _route(body: Body, address: str) -> str:
-    verb = "chat/completions" if _is_chat(body) else "embeddings" if "input" in body else "completions"
-    return f"{address.rstrip('/')}/{verb}"
+    return shape_of(body).address(address)
 
 
 def _key(variable: str | None) -> str:
@@ -254,14 +271,10 @@ def _llamaindex_arguments(body: Body) -> Iterator[str]:
 
 
 def _javascript_reading(body: Body) -> Iterator[str]:
-    choice = "choices[0]"
-    if "input" in body:  # of texts: vectors, for which curl and this form alone are meant
-        yield "console.log((await answer.json()).data.map((one) => one.embedding));"
+    if "input" in body or not body.get("stream"):  # texts come back as vectors, of which there is no stream
+        yield f"console.log((await answer.json()).{shape_of(body).text});"
         return
-    if not body.get("stream"):
-        yield f"console.log((await answer.json()).{choice}.{'message.content' if _is_chat(body) else 'text'});"
-        return
-    text = f"{choice}?.{'delta.content' if _is_chat(body) else 'text'}"
+    text = f"choices[0]?.{'delta.content' if _is_chat(body) else 'text'}"
     yield f"""
 const write = (text) => (globalThis.process ? process.stdout.write(text) : console.log(text));
 const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -124,8 +124,8 @@ def _body(model: Model, request: Request, trace: Trace | None) -> Mapping[str, A
 
 
 def _sendable(model: Model, request: Request, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body with messages or a prompt: a request that was refused beforehand has none in its trace."""
-    return body if "messages" in body or "prompt" in body else _made(model, request)
+    """A body that asks something: a request that was refused beforehand has none in its trace."""
+    return body if {"messages", "prompt", "input"} & body.keys() else _made(model, request)
 
 
 def _made(model: Model, request: Request) -> Mapping[str, Any]:
