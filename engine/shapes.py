@@ -1,5 +1,5 @@
-"""The protocol that a request is written in, told by its fields: where it goes, where the text of an answer lies, and the
-same request in OpenAI's chat form. Knows no program text.
+"""The protocol that a request is written in, told by its fields: where it goes, where the text of an answer lies, and
+the same request in OpenAI's chat form. Knows no program text.
 """
 
 from __future__ import annotations
