@@ -31,9 +31,10 @@ def measured(
 
     `secrets` are arguments that nothing records. With `unit` "MB" the progress is in bytes.
     """
+    from engine.settings import Settings
     from engine.tasks import TaskRun
 
-    work, started = TaskRun(task, args, secrets), time.monotonic()
+    work, started = TaskRun(task, args, secrets, Settings().job_nice), time.monotonic()
     shown = sys.stderr.isatty()
     try:
         _follow(work, started, shown, unit)

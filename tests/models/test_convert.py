@@ -24,6 +24,7 @@ from engine.models.quantize import part_of
 from engine.person import LOCAL_OWNER
 from engine.settings import Settings
 from engine.tasks import TaskRun
+from tests.patience import JOB_S
 from tests.standins import converter
 from tests.standins.app_server import wait_for
 
@@ -31,7 +32,7 @@ from tests.standins.app_server import wait_for
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(module.shutil, "which", lambda _: None)
-    return Settings(home=tmp_path / "home", llama_cpp=tmp_path / "llama.cpp")
+    return Settings(home=tmp_path / "home", llama_cpp=tmp_path / "llama.cpp", job_nice=0)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_folder_becomes_a_gguf_file(
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     folder = converter.hub_folder(tmp_path / "My Model")
-    work = TaskRun(TASK, arguments(settings, folder, "BF16"))
+    work = TaskRun(TASK, arguments(settings, folder, "BF16"), nice=0)
     progress = list(work)
     told = work.result
     target = settings.models_dir / "My_Model.BF16.gguf"
@@ -88,7 +89,7 @@ def test_what_goes_wrong_in_it_is_told_and_leaves_nothing(
 ) -> None:
     args = arguments(settings, converter.hub_folder(tmp_path / "x", architecture), "F16")
     with pytest.raises(error, match="Unheard is not supported" if error is JobFailed else "gguf"):
-        list(TaskRun(TASK, args))
+        list(TaskRun(TASK, args, nice=0))
     assert [path.name for path in settings.models_dir.iterdir() if path.suffix != ".lock"] == []
 
 
@@ -129,11 +130,11 @@ def test_a_job_of_the_teacher_that_can_be_cancelled(
         with pytest.raises(AccessDenied):
             start_convert(engine, LOCAL_OWNER, folder, "F16", role="student")
         job = start_convert(engine, LOCAL_OWNER, folder, "F16", role="teacher")
-        assert wait_for(lambda: (script.parent / "seen.json").exists())
+        assert wait_for(lambda: (script.parent / "seen.json").exists(), JOB_S)
         part = part_of(settings.models_dir / "slow.F16.gguf")
-        assert wait_for(part.exists)
+        assert wait_for(part.exists, JOB_S)
         engine.jobs.cancel(job.id, LOCAL_OWNER)
-        assert wait_for(lambda: not part.exists())
+        assert wait_for(lambda: not part.exists(), JOB_S)
     finally:
         engine.close()
 

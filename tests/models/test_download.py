@@ -29,6 +29,7 @@ from engine.person import LOCAL_OWNER
 from engine.settings import Settings
 from engine.tasks import Progress
 from tests.models.gguf_files import gguf, tensor
+from tests.patience import JOB_S
 from tests.standins.app_server import wait_for
 from tests.standins.hub_server import TOKEN, Faults, HubServer, Repository, digest, hub_server
 
@@ -211,7 +212,7 @@ def test_two_never_fetch_the_same_file_and_leftovers_can_be_forgotten(server: Hu
 
 
 def test_a_job_can_be_cancelled_gone_on_with_and_holds_no_token(server: HubServer, tmp_path: Path) -> None:
-    engine = Engine(Settings(home=tmp_path, hub=server.address, model="echo"))
+    engine = Engine(Settings(home=tmp_path, hub=server.address, model="echo", job_nice=0))
     try:
         repository = Hub(engine.settings, TOKEN).repository("atelier/tiny-GGUF")
         file = repository.file("Q8_0")
@@ -220,13 +221,15 @@ def test_a_job_can_be_cancelled_gone_on_with_and_holds_no_token(server: HubServe
         server.faults = Faults(piece_s=600)  # it cannot end by itself
         job = start_download(engine, LOCAL_OWNER, repository, file, role="teacher", token=TOKEN)
         folder = engine.settings.models_dir
-        assert wait_for(lambda: sum(one.size_bytes for one in partials(folder)) > 0 if folder.exists() else False)
+        assert wait_for(
+            lambda: sum(one.size_bytes for one in partials(folder)) > 0 if folder.exists() else False, JOB_S
+        )
         assert engine.jobs.cancel(job.id, LOCAL_OWNER).state == "cancelled"
-        assert wait_for(lambda: not engine.jobs._own)
+        assert wait_for(lambda: not engine.jobs._own, JOB_S)
         assert partials(folder) and not list(folder.glob("*.gguf"))
         server.faults = Faults()
         again = start_download(engine, LOCAL_OWNER, repository, file, role="teacher", token=TOKEN)
-        done = engine.jobs.wait(again.id, 240)
+        done = engine.jobs.wait(again.id, JOB_S)
         assert done.state == "done", done.error
         assert (folder / NAME).read_bytes() == DATA
         assert engine.catalog.card("tiny-q8_0").quantization == "Q8_0"
