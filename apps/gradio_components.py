@@ -1,14 +1,14 @@
-"""Token strips, verses, chunks, passages, waterfalls as Gradio components. Knows Gradio, and not what they are for."""
+"""Token strips, verses, chunks, passages, waterfalls, drop zones as Gradio components. Knows not what they are for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from apps.ui import chunks, passages, sampling, strips, verses
+from apps.ui import chunks, dropzone, passages, sampling, strips, verses
 from apps.ui.i18n import Words
 from apps.ui.strips import Choice
 from engine.token_view import Piece, Scored
@@ -23,7 +23,7 @@ const root = document.createElement("div");
 root.className = "strips";
 shadow.append(look, root);
 {script}
-const draw = () => {function}(root, props.value, (choice) => trigger("choose", choice));
+const draw = () => {function}(root, props.value, (choice) => trigger("{event}", choice));
 draw();
 watch("value", draw);
 """
@@ -67,6 +67,14 @@ def waterfall(**options: Any) -> gr.HTML:
     return _html("waterfallView", options, sampling.style(), sampling.script())
 
 
+def drop_zone(data: Mapping[str, Any], **options: Any) -> gr.HTML:
+    """A place to drop a model file (`apps.ui.dropzone.drop_data`), which goes to our own route. Its event `ended` calls
+    a function with gr.EventData: `apps.ui.dropzone.ended_of(event._data)` tells how it went.
+    """
+    made = {"value": dict(data), **options}
+    return _html("dropZone", made, dropzone.style(), dropzone.script(), event="ended")
+
+
 def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:
     """What a token strip shows; None, which empties it, for no pieces."""
     return strips.token_data(pieces, words) if pieces else None
@@ -82,7 +90,7 @@ def choice_of(event: gr.EventData, scored: Sequence[Scored]) -> Choice | None:
     return strips.choice_of(event._data, scored)
 
 
-def _html(function: str, options: dict[str, Any], style: str = "", script: str = "") -> gr.HTML:
+def _html(function: str, options: dict[str, Any], style: str = "", script: str = "", event: str = "choose") -> gr.HTML:
     look, code = style or strips.style(), script or strips.script()
-    mount = _MOUNT.format(style=json.dumps(look), script=code, function=function)
+    mount = _MOUNT.format(style=json.dumps(look), script=code, function=function, event=event)
     return gr.HTML(html_template=_TEMPLATE, js_on_load=mount, apply_default_css=False, **options)

@@ -84,6 +84,15 @@ CSS = """
 #chat-list.turned { display: none; }
 @media (max-width: 1100px) { #chat-list { display: none; } #chat-list.turned { display: flex; } }
 .atelier-scroll { overflow-x: auto; }
+.atelier-end { align-items: end; }
+#endpoints-table td, #server-addresses td { overflow-wrap: anywhere; }
+.atelier-picture { display: flex; flex-wrap: wrap; gap: .4rem; align-items: stretch; }
+.atelier-picture > span { align-self: center; }
+.atelier-picture section { flex: 1 1 12rem; border: 1px solid #8886; border-radius: 6px; padding: .35rem .7rem; }
+.atelier-picture p { margin: 0; font-size: .85rem; }
+.atelier-picture button { border: 0; padding: 0; background: transparent; cursor: pointer; font-size: .85rem;
+  text-decoration: underline; color: inherit; }
+@media (max-width: 700px) { .atelier-picture > span { display: none; } .atelier-picture section { flex-basis: 100%; } }
 .prose .atelier-table { border: 0; border-collapse: collapse; width: 100%; }
 .prose .atelier-table :is(tr, th, td) { border: 0; border-bottom: 1px solid #8886; }
 .prose .atelier-table :is(th, td) { padding: .3rem .6rem; text-align: left; }

@@ -1,25 +1,39 @@
-"""Models tab: which models are here, their state, and the card of the chosen one. Layout only."""
+"""Models tab: registry → orchestration → interface. Which models there are, what runs, how one asks. Layout only."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
-from apps.gradio_kit import INTERNAL, Sidebar, Ui
-from apps.gradio_shelf import Shelf
+from apps.gradio_kit import Sidebar, Ui
+from apps.gradio_models.adding import adding
+from apps.gradio_models.desk import Desk, work
+from apps.gradio_models.events import Front, wire
+from apps.gradio_models.parts import shelf
+from apps.gradio_models.reaching import endpoints
+from apps.gradio_models.running import running
+from apps.gradio_models.serving import server
+from apps.ui.models import TABS, TEACHERS, Tab
+
+BUILT = {"models": shelf, "add": adding, "running": running, "endpoints": endpoints, "server": server}
 
 
 def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     """Lay out the tab."""
-    shelf = Shelf(ui)
-    table = gr.HTML(elem_id="models-table")
-    with gr.Row():
-        load = gr.Button(ui.t("models.load"), size="sm", min_width=140, scale=0)
-        unload = gr.Button(ui.t("models.unload"), size="sm", min_width=140, scale=0)
-        refresh = gr.Button(ui.t("room.refresh"), size="sm", min_width=140, scale=0)
-    progress = gr.HTML(elem_classes="atelier-slot")
-    card = gr.HTML(elem_id="model-card")
-    both = [table, card]
-    gr.on([bar.model.change, refresh.click, blocks.load], shelf.shown, bar.model, both, **INTERNAL)
-    blocks.load(shelf.may_load, None, [load, unload], **INTERNAL)
-    load.click(shelf.load, bar.model, [progress, *both], **INTERNAL)
-    unload.click(shelf.unload, bar.model, [progress, *both], **INTERNAL)
+    picture = gr.HTML(elem_id="models-picture")
+    desk = Desk(ui, bar, work(ui))
+    tabs: dict[str, gr.Tab] = {}
+    made: list[Any] = []
+    with gr.Tabs(elem_id="models-tabs") as front:
+        for name in TABS:
+            with _tab(ui, name) as tabs[name]:
+                made.append(BUILT[name](ui))
+    section = front.parent
+    assert isinstance(section, gr.Tab)
+    wire(desk, Front(section, picture, tabs), *made)
+
+
+def _tab(ui: Ui, name: Tab) -> gr.Tab:
+    seen = name not in TEACHERS or not ui.options.guarded  # who comes in with a code is shown it once it is known who
+    return gr.Tab(ui.t(f"models_tab.{name}"), id=f"models-{name}", elem_id=f"models-{name}", visible=seen)

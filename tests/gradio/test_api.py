@@ -28,7 +28,10 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     documents = ["/documents_ask", "/documents_evaluate", "/documents_index", "/documents_search"]
     inside = ["/sampling_stages", "/sampling_step"]
     quality = ["/quality_perplexity", "/quality_quantizations", "/quality_questions", "/quality_speed"]
-    assert sorted(found["named_endpoints"]) == sorted(plain + stored + rhyme + documents + inside + quality)
+    models = [f"/models_{name}" for name in ("list", "card", "ps", "load", "unload", "download")]
+    models += ["/endpoints_test", "/keys_create"]
+    every = plain + stored + rhyme + documents + inside + quality + models
+    assert sorted(found["named_endpoints"]) == sorted(every)
     assert not found["unnamed_endpoints"]
 
 

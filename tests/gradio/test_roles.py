@@ -1,4 +1,4 @@
-"""What a student may not do in the models and class tabs, and what the sidebar says in a class."""
+"""What a student may not do in the class tab, and what the sidebar says in a class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from apps import gradio_status, host
 from apps.gradio_kit import Ui
 from apps.gradio_room import Room
-from apps.gradio_shelf import Shelf
 from apps.options import Options
 from apps.ui.i18n import words
 from engine.people import Person
@@ -44,19 +43,6 @@ def teacher(ui: Ui, monkeypatch: pytest.MonkeyPatch) -> Person:
     return person
 
 
-def test_a_student_loads_and_unloads_nothing(ui: Ui, student: Person) -> None:
-    shelf = Shelf(ui)
-    assert [button.visible for button in shelf.may_load(ASKED)] == [False, False]
-    for said, *_ in (*shelf.load("echo", ASKED), shelf.unload("echo", ASKED)):
-        assert "access_denied" in said
-
-
-def test_a_teacher_does(ui: Ui, teacher: Person) -> None:
-    shelf = Shelf(ui)
-    assert [button.visible for button in shelf.may_load(ASKED)] == [True, True]
-    assert next(shelf.load("echo", ASKED))[0] == "" and "unloaded" in shelf.unload("echo", ASKED)[0]
-
-
 def test_a_student_sees_nothing_of_the_class_and_wipes_nothing(ui: Ui, student: Person) -> None:
     room = Room(ui)
     assert room.shown("echo", ASKED) == ("", "", "")
@@ -67,17 +53,6 @@ def test_a_student_sees_nothing_of_the_class_and_wipes_nothing(ui: Ui, student: 
 def test_the_teacher_sees_people_by_their_escaped_nickname(ui: Ui, student: Person, teacher: Person) -> None:
     _, _, people = Room(ui).shown("echo", ASKED)
     assert "Zoé &lt;b&gt;" in people and "<b>" not in people
-
-
-def test_the_cards_say_what_a_model_is_and_can(ui: Ui, student: Person) -> None:
-    table, card = Shelf(ui).shown("smollm2-135m-instruct", ASKED)
-    assert "Q4_1" in table and "Echo" in table
-    assert "twice as fast" in card and "apache-2.0" in card.lower() and ".gguf" in card
-
-
-def test_a_remote_model_is_the_teachers(ui: Ui, student: Person) -> None:
-    _, card = Shelf(ui).shown("openai/some-model", ASKED)
-    assert "access_denied" in card
 
 
 def test_the_sidebar_says_who_i_am_and_who_is_here(ui: Ui, student: Person) -> None:

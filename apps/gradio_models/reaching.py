@@ -1,0 +1,83 @@
+"""The tab of endpoints: which there are, whether they answer, keys for this visit, one's own rows. Components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from apps.gradio_kit import Ui
+from apps.gradio_models.parts import LINE, button
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The components; `tested` holds what the tests of this page have told, by id."""
+
+    table: gr.HTML
+    chosen: gr.Dropdown
+    test: gr.Button
+    detect: gr.Button
+    told: gr.HTML
+    use: gr.Row
+    model: gr.Dropdown
+    take: gr.Button
+    fold: gr.Accordion
+    key: gr.Textbox
+    keep: gr.Button
+    forget: gr.Button
+    own: gr.Accordion
+    id: gr.Textbox
+    name: gr.Textbox
+    urls: gr.Textbox
+    variable: gr.Textbox
+    save: gr.Button
+    remove: gr.Button
+    tested: gr.State
+
+    @property
+    def written(self) -> list[Any]:
+        """What another state of the endpoints writes."""
+        return [self.table, self.chosen, self.told, self.own, self.tested]
+
+
+def endpoints(ui: Ui) -> Endpoints:
+    """Lay them out."""
+    t, made = ui.t, dict[str, Any]()
+    with gr.Row(elem_classes="atelier-end"):
+        made["chosen"] = gr.Dropdown([], label=t("models_endpoint.choose"), scale=3, min_width=220,
+                                     elem_id="endpoint-chosen")  # fmt: skip
+        made["test"] = button(t("models_endpoint.test"), "endpoint-test", variant="primary")
+        made["detect"] = button(t("models_endpoint.detect"), "endpoint-detect")
+    made["told"] = gr.HTML(elem_classes="atelier-slot", elem_id="endpoint-told")
+    with gr.Row(visible=False, elem_classes="atelier-end") as made["use"]:
+        made["model"] = gr.Dropdown([], label=t("models_endpoint.remote_model"), scale=3, min_width=220,
+                                    allow_custom_value=True, elem_id="endpoint-model")  # fmt: skip
+        made["take"] = button(t("models_endpoint.use"), "endpoint-use")
+    with gr.Accordion(t("models_endpoint.key_field"), open=False, elem_id="endpoint-key-fold") as made["fold"]:
+        made["key"] = gr.Textbox("", label=t("models_endpoint.key_field"), info=t("models_endpoint.key_help"),
+                                 type="password", max_length=500, elem_id="endpoint-key", **LINE)  # fmt: skip
+        with gr.Row():
+            made["keep"] = button(t("models_endpoint.key_keep"), "endpoint-keep")
+            made["forget"] = button(t("models_endpoint.key_forget"), "endpoint-forget")
+    label = f"{t('models_endpoint.add')} · {t('models_endpoint.edit')}"
+    with gr.Accordion(label, open=False, visible=False, elem_id="endpoint-own") as made["own"]:
+        _own(ui, made)
+    made["table"] = gr.HTML(elem_id="endpoints-table")
+    return Endpoints(**made, tested=gr.State(None))
+
+
+def _own(ui: Ui, made: dict[str, Any]) -> None:
+    t = ui.t
+    with gr.Row():
+        made["id"] = gr.Textbox("", label=t("models_endpoint.id"), info=t("models_endpoint.id_help"), max_length=40,
+                                elem_id="endpoint-id", **LINE)  # fmt: skip
+        made["name"] = gr.Textbox("", label=t("models_endpoint.name"), max_length=80, **LINE)
+        made["variable"] = gr.Textbox("", label=t("models_gradio.variable"), info=t("models_gradio.variable_help"),
+                                      max_length=64, **LINE)  # fmt: skip
+    made["urls"] = gr.Textbox("", label=t("models_endpoint.url"), info=t("models_endpoint.urls_help"), lines=2,
+                              placeholder=t("models_endpoint.url_hint"), elem_id="endpoint-urls")  # fmt: skip
+    with gr.Row():
+        made["save"] = button(t("models_endpoint.save"), "endpoint-save", variant="primary")
+        made["remove"] = button(t("models_endpoint.remove"), "endpoint-remove", variant="stop")

@@ -1,0 +1,283 @@
+"""Models in the Gradio mirror: named endpoints, and what the events of the tab do, each for teacher and student."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from apps import gradio_kit, host
+from apps.gradio_kit import Ui
+from apps.gradio_models.adding import adding
+from apps.gradio_models.asking import Asking
+from apps.gradio_models.bringing import Bringing
+from apps.gradio_models.cards import Cards
+from apps.gradio_models.configuring import Configuring
+from apps.gradio_models.desk import Desk, work
+from apps.gradio_models.parts import shelf
+from apps.gradio_models.reaching import endpoints
+from apps.gradio_models.running import Runs, running
+from apps.gradio_models.serving import Serving, server
+from apps.options import Options
+from engine.models.bundled import bundled_file
+from engine.models.configuration import Configuration
+from engine.person import Person
+from tests.gradio.conftest import Site, serving
+
+MODEL = "smollm2-135m-instruct"
+ME: Any = SimpleNamespace(headers={})
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A mirror that finds nothing of this machine's other programs."""
+    home = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATELIER_HOME", str(home))
+        patch.setenv("HOME", str(home))
+        for name in ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "LLAMA_CACHE", "OLLAMA_MODELS"):
+            patch.delenv(name, raising=False)
+        with serving(home, slots=1, hub="http://127.0.0.1:9") as running_:
+            yield running_
+
+
+@pytest.fixture(scope="module")
+def client(site: Site) -> Iterator[Client]:
+    opened = Client(site.language("en"), verbose=False)
+    yield opened
+    opened.close()
+
+
+def test_models_and_their_cards(client: Client) -> None:
+    rows = {row["id"]: row for row in client.predict(api_name="/models_list")}
+    assert rows["echo"]["state"] == "ready" and rows[MODEL]["state"] == "unloaded"
+    told = client.predict(MODEL, 1024, 2, "q8_0", api_name="/models_card")
+    assert told["details"]["architecture"] == "llama" and told["details"]["trained_context"] == 8192
+    twice = client.predict(MODEL, 2048, 2, "q8_0", api_name="/models_card")
+    assert twice["memory"]["kv"] > told["memory"]["kv"] > 0
+    assert "details" not in client.predict("echo", api_name="/models_card")
+
+
+def test_what_is_loaded_and_what_is_not(client: Client) -> None:
+    assert client.predict(api_name="/models_ps") == []
+    assert client.predict("echo", api_name="/models_load") == {}
+    assert client.predict("echo", api_name="/models_unload") == {"unloaded": False}
+
+
+def test_a_key_is_told_once_and_has_no_powers(client: Client, site: Site) -> None:
+    told = client.predict("room 12", 7, 100, 0, api_name="/keys_create")
+    found = site.engine.keys.check(told["key"])
+    assert found is not None and found[0].role == "student" and found[1].requests_per_day == 100
+    assert told["key"] not in str(client.predict(api_name="/models_list"))
+
+
+def test_what_is_refused_is_a_sentence(client: Client) -> None:
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("models_card", {"model": "/etc/passwd"}, "unknown_model"),
+        ("models_card", {"model": MODEL, "kv_type": "int3"}, "bad_parameter"),
+        ("models_load", {"model": "nothing"}, "unknown_model"),
+        ("models_download", {"repository": "owner/name"}, "unreachable"),
+        ("models_download", {"repository": "../x"}, "bad_input"),
+        ("endpoints_test", {"endpoint": "nowhere"}, "not_found"),
+        ("keys_create", {"days": 10**12}, "bad_parameter"),
+        ("keys_create", {"requests_per_day": -1}, "bad_input"),
+    ]
+    for name, given, code in wrong:
+        with pytest.raises(AppError, match=rf"\({code}\)"):
+            client.predict(**given, api_name=f"/{name}")
+
+
+class Page:
+    """The tab's handlers over components that no browser shows."""
+
+    def __init__(self, ui: Ui) -> None:
+        with gr.Blocks(analytics_enabled=False) as blocks:
+            bar = gradio_kit.sidebar(ui, blocks)
+            self.desk = Desk(ui, bar, work(ui))
+            with gr.Tabs(), gr.Tab():
+                self.shelf, self.adding, self.running = shelf(ui), adding(ui), running(ui)
+                self.endpoints, self.server = endpoints(ui), server(ui)
+        self.cards, self.configuring = Cards(self.desk, self.shelf), Configuring(self.desk, self.shelf)
+        self.bringing, self.runs = Bringing(self.desk, self.adding), Runs(self.desk, self.running)
+        self.asking, self.serving = Asking(self.desk, self.endpoints), Serving(self.desk, self.server)
+        self._blocks = blocks
+
+    def values(self, **given: Any) -> dict[Any, Any]:
+        """What a page would send: every component's value, those of these elements changed."""
+        every = {box: getattr(box, "value", None) for box in self._blocks.blocks.values()}
+        named = {str(box.elem_id): box for box in every if getattr(box, "elem_id", None)}
+        return every | {named[name.replace("_", "-")]: value for name, value in given.items()}
+
+
+@pytest.fixture(scope="module")
+def page(site: Site) -> Page:
+    async def made() -> Page:  # without a running loop Gradio opens some that it never closes
+        return Page(Ui(site.engine, "en", Options()))
+
+    return asyncio.run(made())
+
+
+@pytest.fixture
+def student(page: Page, monkeypatch: pytest.MonkeyPatch) -> Person:
+    person = page.desk.ui.engine.people.join("Zoé <b>", "student")
+    monkeypatch.setattr(host, "person_of", lambda _: person)
+    return person
+
+
+def test_the_table_and_the_card(page: Page) -> None:
+    parts, words = page.shelf, page.desk.ui.words
+    told = page.cards.look(page.values(), ME)
+    assert "SmolLM2" in told[parts.list.table] and "free" in told[parts.list.table]
+    assert told[parts.list.chosen].value == "echo"
+    assert page.cards.follow(page.values(model=MODEL), ME)[parts.list.chosen].value == MODEL
+    card = page.cards.card(page.values(models_chosen=MODEL), ME)
+    assert "twice as fast" in card[parts.card.card] and "49,152" in card[parts.card.card]
+    assert "people" in card[parts.card.card] and words.t("models_memory.help") in card[parts.card.estimate]
+    assert words.t("models_card.no_header") in page.cards.card(page.values(models_chosen="echo"), ME)[parts.card.card]
+    picture = page.cards.picture(ME)
+    assert picture.count("<section") == 3 and "models-server-button" in picture
+    assert page.cards.use(MODEL, ME).value == MODEL
+
+
+def test_the_template_is_tried_and_the_files_are_told(page: Page) -> None:
+    asked = page.values(models_chosen=MODEL, template_user="Why <b>?")
+    told = page.cards.template(asked, ME)
+    preview, source = told[page.shelf.template.preview], told[page.shelf.template.source]
+    assert "&lt;|im_start|&gt;user\nWhy &lt;b&gt;?" in preview and "messages" in source
+    assert bundled_file().name in page.cards.files(asked, ME)[page.shelf.files.table]
+    assert list(page.cards.sums(asked, ME))[-1].count("<tr>") >= 2
+
+
+def test_what_wins_is_shown_and_an_instance_is_made(page: Page, site: Site) -> None:
+    parts = page.shelf.settings
+    values = page.values(models_chosen=MODEL, model_instance="small", load_context="1024", load_threads="1")
+    told = page.configuring.save(values, ME)
+    assert "Saved" in told[parts.told]
+    kept = site.engine.configurations.get(f"{MODEL}@small")
+    assert kept.load.context == 1024 and site.engine.catalog.card(f"{MODEL}@small").window == 1024
+    shown = page.configuring.look(page.values(models_chosen=f"{MODEL}@small"), ME)
+    assert shown[parts.load["context"]] == "1024" and "1,024" in shown[parts.decided]
+    wrong = page.configuring.save(page.values(models_chosen=MODEL, load_context="many"), ME)
+    assert "bad_parameter" in wrong[parts.told]
+    assert page.configuring.remove(page.values(models_chosen=f"{MODEL}@small"), ME)
+    assert site.engine.configurations.get(f"{MODEL}@small").empty
+
+
+def test_files_are_imported_and_folders_added(page: Page, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    source = tmp_path / "models" / "small.gguf"
+    source.write_bytes(b"no model")
+    parts = page.adding.bring
+    told = list(page.bringing.bring(page.values(import_path=str(source)), ME))
+    assert "GGUF" in str(told[-1][parts.told]) and "alert" in str(told[-1][parts.told])
+    told_ = page.bringing.add(page.values(folder_path=str(tmp_path / "models")), ME)
+    assert str(tmp_path) in told_[parts.folders] and told_[parts.kept].value == str(tmp_path / "models")
+    assert "small" in page.cards.look(page.values(), ME)[page.shelf.list.table]
+    removed = page.bringing.remove({**page.values(), parts.kept: str(tmp_path / "models")}, ME)
+    assert str(tmp_path) not in removed[parts.folders]
+    event: Any = SimpleNamespace(_data={"name": "x.gguf", "error": None})
+    assert "x.gguf" in page.bringing.dropped(page.values(), event, ME)[parts.told]
+
+
+def test_the_hub_out_of_reach_is_a_sentence(page: Page) -> None:
+    opened = page.bringing.opened(page.values(), ME)
+    assert "SmolLM2" in opened[page.adding.download.list] and opened[page.adding.quantize.model].value == MODEL
+    found = page.bringing.search(page.values(download_words="smollm2"), ME)
+    assert "unreachable" in found[page.adding.download.told]
+    begun = page.bringing.download({**page.values(), page.adding.download.curated: "smollm2-360m-instruct"}, ME)
+    assert "unreachable" in begun[page.desk.work.told]
+    chosen = page.values(quantize_model=MODEL, quantize_kind="Q2_K")
+    assert "→" in page.bringing.about(chosen, ME)
+
+
+def test_endpoints_are_typed_tested_and_given_a_key(page: Page, site: Site) -> None:
+    parts, engine = page.endpoints, site.engine
+    typed = page.values(endpoint_id="lab", endpoint_urls="http://127.0.0.1:9/v1\nhttp://127.0.0.1:10/v1")
+    told = page.asking.save(typed, ME)
+    assert "lab" in told[parts.table] and engine.endpoints.rows()["lab"].addresses == ("http://127.0.0.1:10/v1",)
+    tested = page.asking.test(page.values(endpoint_chosen="lab"), ME)
+    assert "unreachable" in tested[parts.told] and tested[parts.told].count("127.0.0.1") >= 2
+    page.asking.keep(page.values(endpoint_chosen="lab", endpoint_key="sk-marked"), ME)
+    assert engine.visit_keys.of("local", "lab/x") == "sk-marked"
+    shown = page.asking.look(page.values(endpoint_chosen="lab"), ME)
+    assert "sk-marked" not in str(shown[parts.table]) and "for this visit" in shown[parts.table]
+    page.asking.forget(page.values(endpoint_chosen="lab"), ME)
+    assert not engine.visit_keys.has("local", "lab/x")
+    assert "removed" in page.asking.remove(page.values(endpoint_id="lab"), ME)[parts.told]
+
+
+def test_the_server_tells_its_addresses_keys_and_log(page: Page, site: Site) -> None:
+    parts = page.server
+    assert "/v1" in page.serving.where(page.values(), ME)[parts.where.shown]
+    told = page.serving.allow(page.values(server_origins="HTTP://Lab.example:80/"), ME)
+    assert told[parts.where.origins] == "http://lab.example" and site.engine.serving.origins() == (
+        "http://lab.example",
+    )
+    made = page.serving.create(page.values(key_name="for <b>"), ME)
+    assert "ak-" in made[parts.keys.once] and "for &lt;b&gt;" in made[parts.keys.table]
+    assert "ak-" not in page.serving.keys(page.values(), ME)[parts.keys.once]
+    chosen = made[parts.keys.chosen].value
+    page.serving.revoke(page.values(key_chosen=chosen), ME)
+    assert chosen not in [key.id for key in site.engine.keys.list() if key.state() == "open"]
+    assert "No request" in page.serving.log(page.values(), ME)
+    code = page.serving.code(page.values(model=MODEL), ME)
+    assert code.value.startswith("curl") and MODEL in code.value
+    assert "fetch" in page.serving.code(page.values(model=MODEL, request_form="javascript"), ME).value
+
+
+def test_what_runs_is_told(page: Page) -> None:
+    told = page.runs.look(page.values(), ME)
+    assert "No model is loaded" in told[page.running.table] and "Nobody" in told[page.running.more]
+    assert "threads" in page.runs.runtime(page.values(), ME)[page.running.runtime].lower()
+
+
+def test_a_student_looks_and_changes_nothing(page: Page, student: Person, tmp_path: Path) -> None:
+    parts, engine = page.shelf, page.desk.ui.engine
+    rights = page.cards.rights(ME)
+    assert [one.visible for one in rights[:4]] == [False] * 4
+    chosen = page.values(models_chosen=MODEL)
+    assert "free" not in page.cards.look(chosen, ME)[parts.list.table]
+    assert str(bundled_file().parent) not in page.cards.files(chosen, ME)[parts.files.table]
+    refused = [
+        *(told[parts.list.told] for told in (*page.cards.load(chosen, ME), page.cards.unload(chosen, ME))),
+        list(page.cards.sums(chosen, ME))[-1],
+        page.configuring.save(chosen, ME)[parts.settings.told],
+        page.configuring.remove(chosen, ME)[parts.settings.told],
+        page.bringing.download(page.values(), ME)[page.desk.work.told],
+        page.bringing.quantize(page.values(quantize_model=MODEL), ME)[page.desk.work.told],
+        page.bringing.convert(page.values(convert_folder=str(tmp_path)), ME)[page.desk.work.told],
+        page.bringing.search(page.values(download_words="x"), ME)[page.adding.download.told],
+        list(page.bringing.bring(page.values(import_path="/etc/passwd"), ME))[-1][page.adding.bring.told],
+        page.bringing.add(page.values(folder_path=str(tmp_path)), ME)[page.adding.bring.told],
+        page.asking.detect(page.values(), ME)[page.endpoints.told],
+        page.asking.save(page.values(endpoint_id="x"), ME)[page.endpoints.told],
+        page.asking.test(page.values(endpoint_chosen="ollama"), ME)[page.endpoints.told],
+        page.serving.allow(page.values(), ME)[page.server.where.told],
+        page.serving.create(page.values(), ME)[page.server.keys.once],
+        page.runs.unload({**page.values(), page.running.chosen: MODEL}, ME)[page.running.told],
+    ]
+    assert [text for text in refused if "access_denied" not in text] == []
+    assert engine.keys.list(student.id) == () and "teacher" in page.serving.log(page.values(), ME)
+    assert page.runs.look(page.values(), ME)[page.running.more] == ""
+    assert page.configuring.look(chosen, ME)[parts.settings.form].visible is False
+    told = page.bringing.opened(page.values(), ME)[page.adding.bring.folders]
+    assert told == ""
+
+
+def test_a_remote_model_is_the_teachers(page: Page, student: Person) -> None:
+    told = page.cards.card(page.values(models_chosen="openai/some-model"), ME)
+    assert "access_denied" in told[page.shelf.card.card]
+
+
+def test_a_configuration_keeps_what_has_no_field(page: Page, site: Site) -> None:
+    site.engine.configurations.put("echo", Configuration.from_dict({"params": {"temperature": 0.1}}))
+    page.configuring.save(page.values(models_chosen="echo"), ME)
+    assert site.engine.configurations.get("echo").params == {"temperature": 0.1}
+    site.engine.configurations.remove("echo")
