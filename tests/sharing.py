@@ -26,6 +26,7 @@ TOGETHER = {
     "tests/test_server.py": ("server", 60),
     "tests/e2e/": ("e2e", 50),
     "tests/api/test_v1.py": ("api", 40),
+    "tests/api/test_served.py": ("served", 30),
     "tests/comptine/test_comptine_cli.py": ("rhyme", 30),
     "tests/test_output.py": ("output", 30),
     "tests/sampling/test_microscope.py": ("microscope", 25),
