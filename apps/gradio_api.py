@@ -12,8 +12,8 @@ import gradio as gr
 from apps.gradio_kit import Ui, guard
 from apps.ui import present
 from engine.backends.base import Request
-from engine.engine import Model
 from engine.errors import BadInput, EngineError
+from engine.model import Model
 from engine.params import Params
 from engine.person import Person
 from engine.types import Message, Result, Role

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from engine.backends.base import Control
-from engine.engine import Model
+from engine.model import Model
 from engine.params import Params
 from engine.runtime.client import LlamaServer
 from engine.types import Message, TextDelta

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from engine.conversation import Attachment, ChatSettings, Conversation
     from engine.documents import Document
     from engine.documents import read as read_document
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
     from engine.generation import Generation
+    from engine.model import Model
     from engine.output import Output as Form
     from engine.prompts import Prompt, Prompts
     from engine.prompts import samples as prompt_samples
@@ -88,7 +89,7 @@ _LATER = {
     "Engine": "engine.engine",
     "Form": "engine.output:Output",
     "Generation": "engine.generation",
-    "Model": "engine.engine",
+    "Model": "engine.model",
     "Prompt": "engine.prompts",
     "Prompts": "engine.prompts",
     "Settings": "engine.settings",

@@ -15,7 +15,7 @@ from engine.params import Params
 from engine.types import Message
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.models.configuration import Configuration
     from engine.window import Plan, Policy, Summarize
 

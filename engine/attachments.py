@@ -12,7 +12,7 @@ from engine.images import data_url, image_type
 from engine.params import Params
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.window.counting import Counter
 
 # cancel: send nothing; truncate: keep the beginning of each; documents: leave them to the Documents page

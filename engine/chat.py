@@ -25,7 +25,8 @@ from engine.types import ROLES, Role
 from engine.writing import Begun, Task, Writing
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.rag.preparing import Prepared
     from engine.window import Plan
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.conversation import ChatSettings, Conversation, Node
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, NotFound
+from engine.model import Model
 from engine.params import Params
 from engine.person import LOCAL_OWNER
 from engine.presets import Preset, read_preset

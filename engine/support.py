@@ -12,7 +12,7 @@ from engine.params import PARAMS
 from engine.types import Capability
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.providers import Provider
 
 # A feature and the capability that it needs

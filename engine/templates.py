@@ -17,7 +17,7 @@ from engine.sandbox import Limits, OverLimit, call
 from engine.types import Message
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
 
 MAX_SOURCE = 64 * 1024  # characters
 LIMITS = Limits(cpu_s=3, wall_s=60, memory_mib=512, characters=8_000_000)

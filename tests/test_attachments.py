@@ -16,9 +16,9 @@ import pytest
 from engine import Engine, Settings
 from engine.attachments import CUT_MARK, attach, fit, measure
 from engine.conversation import Attachment, ChatSettings, Conversation, Node
-from engine.engine import Model
 from engine.errors import BadFile, BadInput, NotSupported, PromptTooLong
 from engine.images import data_url
+from engine.model import Model
 from engine.params import Params
 from tests.conftest import small_settings
 from tests.documents.files import drawn, pdf, pptx

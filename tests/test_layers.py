@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 USERS_OF_BACKENDS = (
     "engine.engine",
+    "engine.parts",
+    "engine.model",
     "engine.generation",
     "engine.cli",
     "engine.store",
@@ -24,7 +26,11 @@ LAYOUT = ("engine.backends", "engine.runtime", "engine.store")
 RULES = [
     ("engine/**/*.py", ("streamlit", "gradio", "apps", "pages", "bench", "tests"), "the engine knows no interface"),
     ("engine/backends/*.py", USERS_OF_BACKENDS, "a backend knows nothing of those who use it"),
-    ("engine/runtime/*.py", ("engine.engine", "engine.cli", "engine.store", "engine.catalog"), "a runtime only serves"),
+    (
+        "engine/runtime/*.py",
+        ("engine.engine", "engine.parts", "engine.model", "engine.cli", "engine.store", "engine.catalog"),
+        "a runtime only serves",
+    ),
     ("apps/ui/**/*.py", ("streamlit", "gradio", "apps.streamlit_kit", "apps.gradio_kit"), "apps/ui is for both"),
     ("pages/*.py", ("gradio", "apps.tabs", *LAYOUT), "pages hold layout only"),
     ("apps/tabs/*.py", ("streamlit", "pages", *LAYOUT), "tabs hold layout only"),

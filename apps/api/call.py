@@ -13,8 +13,9 @@ from apps.api import grounded
 from apps.api.bodies import MAX_BODY, parse
 from apps.api.errors import ApiError
 from apps.api.metering import meter
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import AccessDenied
+from engine.model import Model
 from engine.person import Person
 from engine.published import Offer
 from engine.rag.collections import Collection

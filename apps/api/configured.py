@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.engine import Model
+from engine.model import Model
 from engine.output import Output
 from engine.params import BY_NAME
 

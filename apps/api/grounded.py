@@ -14,8 +14,9 @@ from apps.api.answer import Answer
 from apps.api.bodies import Open
 from apps.api.errors import ApiError
 from apps.api.remote import Told
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import BadInput, NotFound, UnknownModel
+from engine.model import Model
 from engine.person import Person
 from engine.published import Speaking
 from engine.rag.answering import Answered, Answering, Grounded, Reading

@@ -18,9 +18,9 @@ from typing import Any
 from apps.api.answer import Answer
 from apps.api.bodies import wanted_tokens
 from apps.api.errors import ApiError
-from engine.engine import Model
 from engine.errors import EngineError
 from engine.generation import Generation
+from engine.model import Model
 from engine.params import PARAMS, Params
 from engine.types import Event, Finished, Heartbeat, Message, Outcome, ReasoningDelta, TextDelta, ToolCall, Usage
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from apps.api.call import Call
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.runtime.client import LlamaServer
 
 TOKENS_MAX = 1_000_000

@@ -14,8 +14,8 @@ from engine.comptine.cell import Cell, CellResult
 from engine.comptine.grid import Sweep
 from engine.comptine.running import CellRun, Strip
 from engine.comptine.strictly import StrictRun, followed, run_of
-from engine.engine import Model
 from engine.errors import BadInput, EngineError, error_from
+from engine.model import Model
 from engine.person import Person
 
 NAMES = {"comptine_tokens": "tokens", "comptine_run": "run", "comptine_sweep": "sweep"}

@@ -19,8 +19,8 @@ from engine.comptine.cell import Cell
 from engine.comptine.question import Prompt
 from engine.comptine.running import prepare
 from engine.comptine.tokens import count
-from engine.engine import Model
 from engine.errors import EngineError, NotSupported
+from engine.model import Model
 from engine.tokenizers import ENCODINGS, count_tiktoken
 
 FIRST_LINES = 4

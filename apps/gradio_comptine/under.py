@@ -26,8 +26,8 @@ from apps.ui.trace_panel import KEY_VARIABLE, TracePanel, panel
 from engine.backends.base import Request
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.running import prepare
-from engine.engine import Model
 from engine.errors import BadFile, EngineError, NotFound
+from engine.model import Model
 from engine.snippets import FORMS
 
 RUN_FILE_BYTES = 1_000_000

@@ -23,8 +23,8 @@ from apps.gradio_sampling.opened import Page
 from apps.gradio_sampling.parts import Parts, Update, Values
 from apps.ui import sampling
 from apps.ui.address import read_address
-from engine.engine import Model
 from engine.errors import BadFile, BadInput, EngineError, NotFound
+from engine.model import Model
 from engine.sampling import Exploration, grown, remote, served
 from engine.sampling.moments import ALTERNATIVES, reading
 from engine.types import Message

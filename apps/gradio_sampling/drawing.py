@@ -18,8 +18,8 @@ from apps.gradio_sampling.opened import Page, Pages, Seen
 from apps.gradio_sampling.parts import Parts, Update, Values
 from apps.ui import sampling
 from apps.ui.present import Progress
-from engine.engine import Model
 from engine.errors import EngineError
+from engine.model import Model
 from engine.params import Params
 from engine.sampling import Exploration, Moment, Recipe, TopN, compare, judged
 from engine.token_view import Alternative, Scored

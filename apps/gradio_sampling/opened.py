@@ -14,8 +14,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import EngineError
+from engine.model import Model
 from engine.output import Output
 from engine.sampling import Exploration, Lens, Moment, Recipe, Sample, TopN, lens_of, moment
 

@@ -14,8 +14,8 @@ from apps.streamlit_kit import Ui, browser_watch, show_error
 from apps.ui.comptine_cell import ADDRESS, cell_of, from_address, to_address, values_of
 from engine.comptine.cell import Cell, CellResult
 from engine.comptine.strictly import run_of
-from engine.engine import Model
 from engine.errors import EngineError
+from engine.model import Model
 
 T = TypeVar("T")
 FOLDED = "folded"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.engine import Model
 from engine.errors import EngineError
 from engine.generation import Generation
 from engine.live import Live
+from engine.model import Model
 from engine.rag.answering import Answered, Answering, Grounded, Reading, answer
 from engine.rag.grounding import Grounding
 from engine.types import Event, Message, Result

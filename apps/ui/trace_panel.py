@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.backends.base import Request
-from engine.engine import Model
 from engine.errors import EngineError, NotSupported
+from engine.model import Model
 from engine.sheet import Script, scripts
 from engine.snippets import Form, portable, snippets
 from engine.token_view import Piece, special_spans, strip

@@ -14,8 +14,9 @@ from engine.params import PARAMS, Params
 from engine.types import Result, TextDelta
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
     from engine.generation import Generation
+    from engine.model import Model
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

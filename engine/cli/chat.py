@@ -23,7 +23,7 @@ from engine.errors import BadInput, EngineError
 from engine.types import Message, Result
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.window import Policy
 
 HELP = "ask a question and read the answer as it comes"

@@ -19,7 +19,8 @@ from engine.errors import BadFile
 
 if TYPE_CHECKING:
     from engine.comptine.cell import Cell
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 HELP = "the rhyme of the course sheet: generate, run, sweep, replay, tokens, perplexity, overflow"
 

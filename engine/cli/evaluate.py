@@ -15,7 +15,7 @@ from engine.cli.output import Output, harmless
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.tasks import Progress
 
 HELP = "put a small question set to a model: by log-likelihood and by what it writes, with intervals"

@@ -15,7 +15,7 @@ from engine.output import Output, OutputKind, ready
 from engine.types import Message, Result
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.params import Params
     from engine.presets import Preset
 

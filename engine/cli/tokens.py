@@ -9,7 +9,7 @@ from engine.cli.asking import add_model_arguments, file_text, opened, text_of
 from engine.cli.output import Output
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
 
 HELP = "count a text: characters, bytes, tiktoken's and the model's own tokens"
 NO_TOKENIZER = "this model's tokenizer cannot be asked"

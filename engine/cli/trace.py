@@ -23,7 +23,7 @@ from engine.types import Message
 
 if TYPE_CHECKING:
     from engine.backends.base import Request
-    from engine.engine import Model
+    from engine.model import Model
     from engine.params import Params
     from engine.window import Plan
 

@@ -14,7 +14,7 @@ from engine.comptine.running import Prepared, prepare
 from engine.errors import NotSupported
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
 
 
 def ends(model: Model, cell: Cell) -> Mapping[str, Bisection]:

@@ -21,7 +21,8 @@ from engine.types import Message, Rendered
 
 if TYPE_CHECKING:
     from engine.backends.llamacpp import LlamaCpp
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 Method = Literal["native", "forced"]
 POLL_S = 0.2

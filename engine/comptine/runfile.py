@@ -18,7 +18,8 @@ from engine.errors import BadInput
 from engine.settings import Settings
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 FORMAT = "atelier-comptine-run/1"
 # What must be the same for the same text: weights, arithmetic, prompt

@@ -20,8 +20,8 @@ from engine.params import Params
 from engine.types import Event, Finished, Result, TextDelta
 
 if TYPE_CHECKING:
-    from engine.engine import Model
     from engine.generation import Generation
+    from engine.model import Model
 
 STRIP_EVERY_S = 0.05  # no page draws more than twenty strips a second
 MARGIN = 64  # answer tokens beyond the ideal ones: three or four verses more show that it does not stop

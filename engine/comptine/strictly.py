@@ -22,7 +22,8 @@ from engine.tasks import Progress
 from engine.types import Event, Loading, Queued
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.person import Person
 
 TASK = "engine.comptine.strictly:task"

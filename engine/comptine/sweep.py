@@ -24,8 +24,9 @@ from engine.errors import BadInput, EngineError, NotSupported
 from engine.tasks import Progress
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
     from engine.jobs import Job
+    from engine.model import Model
 
 JobBackend = Literal["threading", "ray"]
 JOB_BACKENDS: tuple[JobBackend, ...] = get_args(JobBackend)

@@ -11,7 +11,7 @@ from engine.errors import NotSupported
 from engine.tokenizers import count_tiktoken
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
 
 
 @dataclass(frozen=True)

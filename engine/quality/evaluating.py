@@ -23,7 +23,8 @@ from engine.tasks import Progress
 from engine.types import Message
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 Method = Literal["likelihood", "answer"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -21,7 +21,8 @@ from engine.rag.values import Retrieval
 from engine.types import Event, Heartbeat, Message, Result
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.rag.retrieval import Asking
     from engine.window import Policy
 

@@ -17,8 +17,9 @@ from engine.rag.values import Retrieval
 if TYPE_CHECKING:
     from engine.catalog import ModelCard
     from engine.conversation import ChatSettings, Conversation
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
     from engine.jobs import Job
+    from engine.model import Model
     from engine.rag.collections import Collection
     from engine.rag.retrieval import Asking
     from engine.rag.sources import Source

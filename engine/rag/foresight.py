@@ -23,7 +23,8 @@ from engine.window.values import Policy
 
 if TYPE_CHECKING:
     from engine.conversation import Conversation
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 FORESEEN: frozenset[Mode] = frozenset({"documents_only", "documents_and_model", "whole_document"})
 

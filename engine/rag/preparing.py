@@ -19,7 +19,8 @@ from engine.types import Message
 from engine.window.values import Policy
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.rag.retrieval import Asking
 
 FITTING = 12  # characters of a token at most: whole files with more are not even counted

@@ -21,7 +21,8 @@ from engine.rag.values import Retrieval, Splitting
 from engine.statistics import Interval, bootstrap, wilson
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.rag.collections import Collection
     from engine.rag.evaluation import Configuration
 

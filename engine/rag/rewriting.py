@@ -11,7 +11,7 @@ from engine.params import Params
 from engine.types import Message
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
 
 TURNS = 6  # last messages that are read
 TURN_CHARACTERS = 600  # of each

@@ -27,7 +27,8 @@ from engine.sampling.words import Vocabulary
 from engine.settings import Settings
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
     from engine.output import Output
 
 LENSES = 2  # models whose workers live at once

@@ -11,7 +11,8 @@ from engine.sampling.moments import Moment, Recipe, judged, run
 from engine.types import Message
 
 if TYPE_CHECKING:
-    from engine.engine import Engine, Model
+    from engine.engine import Engine
+    from engine.model import Model
 
 Shown = Callable[[int], str]
 

@@ -22,7 +22,7 @@ from engine.params import Params
 from engine.token_view import visible
 
 if TYPE_CHECKING:
-    from engine.engine import Model
+    from engine.model import Model
     from engine.types import Message
 
 RUNTIME = "xllamacpp"

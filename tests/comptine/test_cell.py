@@ -10,8 +10,9 @@ import pytest
 from engine.backends.echo import Echo
 from engine.comptine.cell import METRICS, Cell, CellResult
 from engine.comptine.running import CellRun, Strip, prepare, run
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import BadInput
+from engine.model import Model
 from engine.settings import Settings
 
 

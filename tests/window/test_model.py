@@ -10,8 +10,9 @@ import pytest
 
 from engine.backends.base import Request
 from engine.backends.llamacpp import LlamaCpp
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import PromptTooLong
+from engine.model import Model
 from engine.params import Params
 from engine.runtime.client import LlamaServer
 from engine.runtime.fixed import FixedRuntime

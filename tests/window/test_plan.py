@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from engine import Engine, Settings
 from engine.backends.base import Request
 from engine.backends.echo import Echo
-from engine.engine import Model
 from engine.errors import PromptTooLong
+from engine.model import Model
 from engine.params import Params
 from engine.types import ROLES, Capability, Message, Rendered
 from engine.window import GAP, POLICIES, Plan, Segments, plan, reserved, summarizer
