@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +146,26 @@ def test_its_collections_are_read_with_the_powers_of_who_published(
 def test_a_model_that_is_gone_is_404(desk: Engine) -> None:
     desk.published.publish(Offer("pirate", PIRATE, "no-such-model"))
     assert ask(client()).status_code == 404
+
+
+def test_the_command_line_publishes(desk: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.cli import main
+    from engine.presets import Presets, write_preset
+
+    Presets(desk.library).save("local", PIRATE)
+    desk.collections.create("local", "cours")
+    flags = ["--preset", "Pirate", "-m", "echo", "-c", "cours", "--mode", "documents_only", "--max-tokens", "5"]
+    assert main(["publish", "add", "pirate", *flags]) == 0
+    offer = desk.published.get("pirate")
+    assert offer is not None and offer.preset.system == HIDDEN and len(offer.collections) == 1
+    assert offer.preset.params == {"max_tokens": 5, "temperature": 0.1} and offer.grounding == "documents_only"
+    (tmp_path / "preset.json").write_bytes(write_preset(PIRATE))
+    assert main(["publish", "add", "other", "--file", str(tmp_path / "preset.json"), "--system", "Hi."]) == 0
+    capsys.readouterr()
+    assert main(["publish", "list", "--json"]) == 0
+    told = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["other"]["preset"]["system"] == "Hi." and told["pirate"]["model"] == "echo"
+    assert main(["publish", "list"]) == 0 and "documents: 1" in capsys.readouterr().out
+    assert main(["publish", "remove", "other"]) == 0 and main(["publish", "remove", "other"]) == 2
+    assert main(["publish", "add", "echo"]) == 2
+    assert main(["publish", "add", "x", "--preset", "none"]) == 2

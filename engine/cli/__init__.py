@@ -32,6 +32,7 @@ from engine.cli import (
     models,
     perplexity,
     ps,
+    publish,
     quantize,
     rag,
     sample,
@@ -83,6 +84,7 @@ VERBS: Mapping[str, Verb] = {
     "evaluate": evaluate,
     "keys": keys,
     "server": server,
+    "publish": publish,
 }
 
 INTERRUPTED = 130
