@@ -139,7 +139,7 @@ def gradio_apps(engine: Engine, options: Options, first: str | None = None) -> I
     opened = Opened()
     paths = {f"{PATH}/{lang}": lang for lang in LANGUAGES}
     for path in sorted(paths, key=lambda path: path != first):
-        yield path, _mounted(build(engine, paths[path], options, opened), paths[path])
+        yield path, _in_loop(lambda lang=paths[path]: _mounted(build(engine, lang, options, opened), lang))
 
 
 def _mounted(blocks: gr.Blocks, lang: Language) -> FastAPI:
