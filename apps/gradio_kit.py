@@ -18,12 +18,13 @@ from apps import host
 from apps.gradio_chat.opened import Opened
 from apps.options import Options
 from apps.ui import present
-from apps.ui.controls import GROUPS, Control, controls
+from apps.ui.controls import GROUPS, Control, controls, followed
 from apps.ui.i18n import LANGUAGES, Language, Words, words
 from apps.ui.sections import Section
 from engine.catalog import ModelCard
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import EngineError, UnknownModel
+from engine.model import Model
 from engine.params import BY_NAME, Params
 from engine.person import Person
 from engine.support import unsupported
@@ -109,6 +110,7 @@ class Sidebar:
     model: gr.Dropdown
     params: Mapping[str, gr.components.Component]
     state: gr.HTML
+    before: gr.State
     opened: Any = None
 
     @property
@@ -125,10 +127,18 @@ class Sidebar:
         """What a link sets: model and parameters. What it sets wrongly keeps its default and is said in a note."""
         card = self._wanted(query.get("model"))
         updates: dict[Any, Any] = {self.model: gr.Dropdown(choices=model_choices(self.ui, card), value=card.id)}
+        updates |= self.follow({}, card) | {self.before: card.id}
         for name, box in self.params.items():
             if name in query:
                 updates |= self._set(name, box, query[name])
         return updates
+
+    def follow(self, values: Mapping[Any, Any], after: ModelCard, before: ModelCard | None = None) -> dict[Any, Any]:
+        """The parameters that nobody moved, as this model's configuration says; `before` is the model until now."""
+        own = {} if before is None else self.ui.engine.defaults(before)
+        shown = {name: values.get(box, as_text(BY_NAME[name].default)) for name, box in self.params.items()}
+        moved = followed(shown, own, self.ui.engine.defaults(after), lambda _, value: as_text(value))
+        return {self.params[name]: value for name, value in moved.items()}
 
     def _wanted(self, model_id: str | None) -> ModelCard:
         catalog, default = self.ui.engine.catalog, self.ui.engine.settings.model
@@ -144,7 +154,7 @@ class Sidebar:
         except EngineError as error:
             self._note(error)
             return {}
-        return {box: "\n".join(value) if isinstance(value, tuple) else value}
+        return {box: as_text(value)}
 
     def _note(self, error: EngineError) -> None:
         text = present.error_text(error, self.ui.words)
@@ -161,12 +171,13 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
         state = gr.HTML(elem_id="model-state")
         params = _parameters(ui)
         gr.HTML(_languages(ui), elem_classes="atelier-language")
-    bar = Sidebar(ui, model, params, state)
+    bar = Sidebar(ui, model, params, state, gr.State(default.id))
     blocks.load(None, None, None, js=_FOLD.format(label=json.dumps(ui.t("gradio.column"))))
     blocks.load(None, None, None, js=_HINTS)
     _keep_in_address(bar)
     _follow_state(bar, blocks)
     _grey(bar, blocks)
+    _follow_model(bar)
     return replace(bar, opened=_follow_address(bar, blocks))
 
 
@@ -227,7 +238,26 @@ def _follow_address(bar: Sidebar, blocks: gr.Blocks) -> Any:
     def opened(request: gr.Request) -> dict[Any, Any]:
         return bar.from_address(request.query_params)
 
-    return blocks.load(opened, None, [bar.model, *bar.params.values()], **INTERNAL)
+    return blocks.load(opened, None, [bar.model, bar.before, *bar.params.values()], **INTERNAL)
+
+
+def _follow_model(bar: Sidebar) -> None:
+    """Another model has other defaults, where the teacher configured it."""
+    catalog = bar.ui.engine.catalog
+
+    def look(values: dict[Any, Any]) -> dict[Any, Any]:
+        try:
+            before, after = catalog.card(values[bar.before]), catalog.card(values[bar.model])
+        except UnknownModel:  # an instance that is gone
+            return {bar.before: bar.ui.engine.settings.model}
+        return {bar.before: after.id, **bar.follow(values, after, before)}
+
+    gr.on([bar.model.input], look, bar.inputs | {bar.before}, [bar.before, *bar.params.values()], **INTERNAL)
+
+
+def as_text(value: Any) -> Any:
+    """A value as a control holds it: lines as one text."""
+    return "\n".join(value) if isinstance(value, tuple | list) else value
 
 
 def _follow_state(bar: Sidebar, blocks: gr.Blocks) -> None:

@@ -46,6 +46,7 @@ STYLE = """<style>
 def main() -> None:
     """One run of the application for one person."""
     kit.seed()
+    kit.follow_model()
     ui = kit.Ui("app", kit.language())
     layout: Literal["wide", "centered"] = "wide" if st.session_state.get("chat.two") else "centered"
     st.set_page_config(ui.t("app.name"), str(ICON), layout, initial_sidebar_state="auto")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,10 +21,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from apps import host
 from apps.ui import present
+from apps.ui.controls import followed
 from apps.ui.i18n import LANGUAGES, Language, Words, choose, words
 from engine.catalog import ModelCard
-from engine.engine import Engine, Model
+from engine.engine import Engine
 from engine.errors import BadParameter, EngineError, UnknownModel
+from engine.model import Model
 from engine.params import BY_NAME, PARAMS, Param, Params
 from engine.person import Person
 
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 COLUMN = "page.column"
+DEFAULTS = "model.defaults"
 WORD_JOINER = "\u2060"  # seen by nobody
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 
@@ -121,9 +124,24 @@ def seed() -> None:
     asked = said.get("lang", "").lower()
     st.session_state.setdefault("lang", asked if asked in LANGUAGES else choose(st.context.locale))
     st.session_state.setdefault("model", known_card(said.get("model")).id)
+    own = st.session_state.setdefault(DEFAULTS, defaults())
     for param in PARAMS:
-        st.session_state.setdefault(param.name, _from_address(param, said.get(param.name)))
+        st.session_state.setdefault(param.name, _from_address(param, said.get(param.name), own))
     st.session_state["seeded"] = True
+
+
+def defaults() -> dict[str, Any]:
+    """The chosen model's own defaults of parameters, where it has others than the engine."""
+    return dict(host.engine().defaults(known_card(st.session_state.get("model"))))
+
+
+def follow_model() -> None:
+    """Have the parameters that nobody moved stand as the chosen model's configuration says; before they are drawn."""
+    before, after = st.session_state.get(DEFAULTS, {}), defaults()
+    if after != before:
+        shown = {param.name: st.session_state.get(param.name) for param in PARAMS}
+        st.session_state.update(followed(shown, before, after, held))
+        st.session_state[DEFAULTS] = after
 
 
 def known_card(wanted: str | None = None) -> ModelCard:
@@ -135,11 +153,12 @@ def known_card(wanted: str | None = None) -> ModelCard:
         return catalog.card(default)
 
 
-def _from_address(param: Param, text: str | None) -> Any:
+def _from_address(param: Param, text: str | None, own: Mapping[str, Any]) -> Any:
+    start = own.get(param.name, param.default)
     try:
-        value = param.default if text is None else param.check(text)
+        value = start if text is None else param.check(text)
     except BadParameter:
-        value = param.default
+        value = start
     return held(param, value)
 
 
@@ -153,7 +172,7 @@ def held(param: Param, value: Any) -> Any:
 def write_address() -> None:
     """Put into the page's address what differs from the defaults, so that it can be handed out; nothing else."""
     wanted = {param.name: st.session_state[param.name] for param in PARAMS}
-    start = {param.name: _from_address(param, None) for param in PARAMS}
+    start = {param.name: _from_address(param, None, st.session_state.get(DEFAULTS, {})) for param in PARAMS}
     wanted |= {"model": st.session_state["model"], "lang": st.session_state["lang"]}
     start |= {"model": known_card().id, "lang": choose(st.context.locale)}
     for name, value in wanted.items():

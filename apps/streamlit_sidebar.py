@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from apps import host
-from apps.streamlit_kit import COLUMN, Ui, guard, held, known_card
+from apps.streamlit_kit import COLUMN, DEFAULTS, Ui, defaults, guard, held, known_card
 from apps.ui import present
 from apps.ui.comptine_cell import ADDRESS
 from apps.ui.controls import GROUPS, Control, controls
@@ -198,5 +198,6 @@ def _widgets(ui: Ui, rows: list[Control]) -> None:
 
 
 def _reset_parameters() -> None:
+    own = st.session_state[DEFAULTS] = defaults()
     for param in PARAMS:
-        st.session_state[param.name] = held(param, None)
+        st.session_state[param.name] = held(param, own.get(param.name, param.default))

@@ -114,7 +114,8 @@ class Shelf:
     def _apply(self, values: Values, found: Preset, request: gr.Request) -> Update:
         params, one = found.to_params(), self.pane.at(values[self.pane.parts.where], request)
         one.chat.settings(**asdict(found.apply(one.chat.conversation.settings)))
-        return self._params(params)
+        model, _ = self.pane.bar.chosen(values)
+        return self._params(self.ui.engine.params(model, params))
 
     def _params(self, params: Params) -> Update:
         """The values where the left column shows them."""

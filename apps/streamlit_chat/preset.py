@@ -50,7 +50,7 @@ def apply(pane: Pane, found: Preset) -> None:
     """Set the conversation and the parameters of the left column as the preset says."""
     params = found.to_params()
     pane.chat.settings(**asdict(found.apply(pane.conversation.settings)))
-    _show(params)
+    _show(params.over(pane.ui.engine.defaults(pane.card)))
 
 
 def _show(params: Params) -> None:

@@ -4,7 +4,7 @@ widget.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,6 +67,21 @@ def control(param: Param, lang: Language, reason: str | None = None) -> Control:
         disabled=reason is not None,
         reason=words(lang).t(reason) if reason else None,
     )
+
+
+def followed(
+    shown: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], hold: Callable[[Param, Any], Any]
+) -> dict[str, Any]:
+    """The controls that go along when another model is chosen: those that stand as the model before had them.
+
+    `before` and `after` are both models' own defaults by name; `hold` gives a value as a control holds it.
+    """
+    moved = {}
+    for param in PARAMS:
+        old, new = (hold(param, own.get(param.name, param.default)) for own in (before, after))
+        if old != new and shown.get(param.name) == old:
+            moved[param.name] = new
+    return moved
 
 
 def _widget(param: Param) -> Widget:

@@ -7,6 +7,7 @@ import re
 import socket
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -14,11 +15,14 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from apps.gradio_app import MARGIN, alone, application, build, free_port, redirect
+from apps.gradio_kit import Sidebar, Ui
 from apps.gradio_look import page_in, theme
 from apps.options import Options
 from apps.ui.i18n import words
 from engine.engine import Engine
 from engine.errors import AccessDenied
+from engine.instances import configure, remove
+from engine.models.configuration import Configuration
 from engine.settings import Settings
 from tests.gradio.conftest import Site
 
@@ -140,3 +144,16 @@ def test_alone_it_serves_this_machine_only() -> None:
 def test_a_free_port_is_found_where_the_wanted_one_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert free_port(taken.getsockname()[1]) not in (0, taken.getsockname()[1])
+
+
+def test_controls_that_nobody_moved_follow_the_model(engine: Engine) -> None:
+    kept = Configuration.from_dict({"params": {"temperature": 0.1, "stop": ["#"]}})
+    configure(engine, "echo@cold", kept)
+    boxes: Any = {name: object() for name in ("temperature", "stop", "top_k")}
+    temperature, stop, top_k = boxes.values()
+    other: Any = object()
+    bar = Sidebar(Ui(engine, "en", Options()), other, boxes, other, other)
+    plain, cold = engine.catalog.card("echo"), engine.catalog.card("echo@cold")
+    assert bar.follow({}, cold) == {temperature: 0.1, stop: "#"}
+    assert bar.follow({temperature: 1.3, stop: "#", top_k: 40}, plain, cold) == {stop: ""}
+    remove(engine, "echo@cold")

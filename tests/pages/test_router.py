@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from apps import host, streamlit_kit
 from apps.options import Options
 from engine.catalog import ModelCard
+from engine.instances import configure
+from engine.models.configuration import Configuration
 from engine.params import PARAMS
 from engine.people import Person
 from tests.pages.conftest import EchoEngine, conversation, said, texts, unfold
@@ -149,3 +151,19 @@ def test_without_a_person_there_is_one_sentence(
     app.run()
     assert not app.exception and "access_denied" in app.error[0].value
     assert not app.chat_input
+
+
+def test_parameters_stand_as_the_chosen_models_configuration_says(app: AppTest, engine: EchoEngine) -> None:
+    cold = {"params": {"temperature": 0.1, "max_tokens": 5}}
+    configure(engine, "echo@cold", Configuration.from_dict(cold))
+    app.run()
+    assert app.slider(key="temperature").value == 0.7
+    app.number_input(key="max_tokens").set_value(9)
+    app.selectbox(key="model").select("echo@cold").run()
+    assert not app.exception and app.slider(key="temperature").value == 0.1  # followed, the moved one stays
+    assert app.number_input(key="max_tokens").value == 9
+    assert dict(app.query_params) == {"model": "echo@cold", "max_tokens": "9"}
+    app.button(key="reset_parameters").click().run()
+    assert app.number_input(key="max_tokens").value == 5 and "max_tokens" not in app.query_params
+    app.selectbox(key="model").select("echo").run()
+    assert app.slider(key="temperature").value == 0.7 and app.number_input(key="max_tokens").value == 512
