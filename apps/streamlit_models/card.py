@@ -27,6 +27,8 @@ def card(desk: Desk, one: ModelCard) -> None:
         with guard(desk.ui):
             found = details(one.files[0].path)
             _memory(desk, one, found)
+            if one.kind == "chat":
+                st.caption(plain(shown.carried(desk.ui.engine, one.id, words)))
             table(model_card.fact_head(words), model_card.fact_rows(one, found, words))
             with st.expander(t("models_card.special")):
                 table(model_card.special_head(words), model_card.special_rows(found))

@@ -16,6 +16,7 @@ from apps.streamlit_models.template import template
 from apps.ui import models as shown
 from apps.ui.model_card import PARTS, Part
 from apps.ui.present import progress_text
+from engine.capacity import known, measure
 from engine.catalog import ModelCard
 
 FEW = 8  # models that need no filter
@@ -56,7 +57,8 @@ def _chosen(desk: Desk) -> None:
         if found.id != desk.ui.card.id and not found.problem:
             st.button(t("models_table.use"), help=t("models_table.use_help"), icon=":material/check_circle:",
                       key=desk.key("use"), on_click=_use, args=(found.id,))  # fmt: skip
-        pressed = desk.teacher and found.backend == "llamacpp" and not found.problem and _buttons(desk, found)
+        ours = found.backend == "llamacpp" and found.kind == "chat" and not found.problem
+        pressed = desk.teacher and ours and _buttons(desk, found)
     if pressed:
         _load(desk, found.id, st.empty())
     labels = {t(f"models_card.tab.{part}"): part for part in PARTS}
@@ -96,6 +98,9 @@ def _load(desk: Desk, model_id: str, place: DeltaGenerator) -> None:
         for event in runtime.ready() if runtime else ():
             progress = progress_text(event, now.ui.words)
             place.progress(progress.share or 0.0, progress.text)
+        if runtime is not None and known(now.ui.engine, model_id) is None:
+            place.progress(1.0, now.ui.t("models_card.measuring"))
+            measure(now.ui.engine, model_id)
 
     desk.teach(loading)
     st.rerun()

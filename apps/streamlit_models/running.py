@@ -8,6 +8,7 @@ from apps.streamlit_kit import guard, plain, table
 from apps.streamlit_models.desk import Desk
 from apps.streamlit_models.registry import unload
 from apps.ui import models as shown
+from engine.capacity import measure
 from engine.jobs import OPEN
 from engine.ps import Loaded, loaded
 
@@ -34,7 +35,7 @@ def _live(desk: Desk) -> None:
         else:
             st.caption(ui.t("models_running.none"))
         for one in found:
-            st.caption(plain(f"{one.id}{ui.t('models_running.says')} {shown.people(one.slots, None, words)}"))
+            st.caption(plain(f"{one.id}{ui.t('models_running.says')} {shown.carried(ui.engine, one.id, words)}"))
         if desk.teacher:
             _teachers(desk, found)
 
@@ -60,7 +61,7 @@ def _teachers(desk: Desk, found: tuple[Loaded, ...]) -> None:
 
 
 def _unloading(desk: Desk) -> None:
-    """Give the memory of one back."""
+    """Give the memory of one back, or see how many people it carries."""
     t, names = desk.ui.t, [one.id for one in loaded(desk.ui.engine)] if desk.teacher else []
     if names:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -73,6 +74,16 @@ def _unloading(desk: Desk) -> None:
                 on_click=desk.teach,
                 args=(lambda now: unload(now, str(now.get("running"))),),
             )
+            pressed = st.button(t("models_card.measure"), help=t("models_card.measure_help"), icon=":material/speed:",
+                                key=desk.key("running.measure"))  # fmt: skip
+        if pressed:
+            with st.spinner(t("models_card.measuring")):
+                desk.teach(_measure)
+            st.rerun()
+
+
+def _measure(desk: Desk) -> None:
+    measure(desk.ui.engine, str(desk.get("running")))
 
 
 def _runtime(desk: Desk) -> None:

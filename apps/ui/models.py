@@ -20,6 +20,7 @@ from apps.ui.bringing import quantized_size as quantized_size
 from apps.ui.i18n import Words
 from apps.ui.present import Progress, model_state_text
 from apps.ui.theme import OKABE_ITO
+from engine.capacity import PEOPLE_PER_SLOT, Capacity, known
 from engine.catalog import BUNDLED, ECHO, OWN, ModelCard
 from engine.engine import Engine
 from engine.jobs import OPEN, Job
@@ -33,7 +34,6 @@ TABS: tuple[Tab, ...] = ("models", "add", "running", "endpoints", "server")
 TEACHERS: frozenset[Tab] = frozenset({"add"})  # tabs that a student does not see
 COLUMNS = ("name", "source", "size", "quantization", "window", "state", "memory")
 LISTED = 60  # models in the table
-PEOPLE_PER_SLOT = 2  # people of a class read and think for longer than the model writes
 TASKS = "engine.models."
 SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "folder", "remote", "echo"})
 
@@ -138,14 +138,18 @@ def problems(cards: Iterable[ModelCard], words: Words) -> list[str]:
     return [words.t("models_table.problem", name=card.name, problem=card.problem) for card in cards if card.problem]
 
 
-def people(slots: int, rate: float | None, words: Words) -> str:
-    """How many people this machine carries with a model of so many slots; `rate` in tokens per second of all together,
-    None where it was not measured.
-    """
-    count = slots * PEOPLE_PER_SLOT
-    if rate is None:
-        return words.t("models_card.people_slots", people=count, slots=slots)
-    return words.t("models_card.people", people=count, slots=slots, rate=words.rate(rate))
+def people(slots: int, measured: Capacity | None, words: Words) -> str:
+    """How many people this machine carries with a model of so many slots; without a measurement at most so many."""
+    if measured is None:
+        return words.t("models_card.people_slots", people=slots * PEOPLE_PER_SLOT, slots=slots)
+    rate = words.rate(measured.rate)
+    return words.t("models_card.people", people=measured.people, slots=measured.slots, rate=rate)
+
+
+def carried(engine: Engine, model_id: str, words: Words) -> str:
+    """The same of a local model as it is or would be loaded, in words."""
+    runtime = engine.loaded(model_id)
+    return people(runtime.slots if runtime else engine.settings.slots, known(engine, model_id), words)
 
 
 def open_job(engine: Engine, person: Person) -> Job | None:
