@@ -6,13 +6,13 @@ Reads with our own bounded reader (engine.models.gguf_header says why). Loads no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.models.discovery import PART
-from engine.models.gguf_header import GgufHeader, Scalar, read_header, token_texts
+from engine.models.gguf_header import GgufHeader, Scalar, parse, read_header, token_texts
 from engine.models.kinds import Kind, kind_of
+from engine.models.splits import parts_of
 
 TOKEN_KEY = "tokenizer.ggml.{}_token_id"
 SPECIAL = (
@@ -20,7 +20,6 @@ SPECIAL = (
 )  # fmt: skip
 ROLES = {"seperator": "separator"}  # the format's own spelling
 SAMPLING = "general.sampling."
-PARTS_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,29 @@ def details(path: Path) -> Details:
     header = read_header(path)
     parts = parts_of(path)
     others = [read_header(part) for part in parts if part != path]
+    texts = token_texts(path, dict(_special_ids(header)).values())
+    card = _card(header, texts, sum(part.stat().st_size for part in parts), len(parts))
+    parameters = sum(other.parameters for other in others)
+    return replace(card, parameters=card.parameters + parameters, tensors=card.tensors + sum(o.tensors for o in others))
+
+
+def foretold(beginning: bytes, size_bytes: int, parts: int = 1) -> Details:
+    """The card of a file of which only the beginning is here: without weights, tokens' texts, and what comes later.
+
+    Raises ValueError where it is no GGUF file.
+    """
+    return _card(parse(beginning, beginning=True), {}, size_bytes, parts)
+
+
+def _card(header: GgufHeader, texts: Mapping[int, str], size_bytes: int, parts: int) -> Details:
     ids = dict(_special_ids(header))
-    texts = token_texts(path, ids.values())
     return Details(
         architecture=header.architecture,
         name=header.name,
         kind=kind_of(header),
-        parameters=header.parameters + sum(other.parameters for other in others),
+        parameters=header.parameters,
         quantization=header.quantization,
-        size_bytes=sum(part.stat().st_size for part in parts),
+        size_bytes=size_bytes,
         trained_context=header.context_length,
         vocabulary=header.vocabulary,
         tokenizer=_text(header, "tokenizer.ggml.model"),
@@ -108,23 +121,12 @@ def details(path: Path) -> Details:
         layers=header.blocks,
         embedding=header.number("embedding_length"),
         experts=header.number("expert_count") or None,
-        parts=len(parts),
+        parts=parts,
         gguf_version=header.version,
-        tensors=header.tensors + sum(other.tensors for other in others),
+        tensors=header.tensors,
         sampling=_recommended(header),
         shape=_shape(header),
     )
-
-
-def parts_of(path: Path) -> tuple[Path, ...]:
-    """All parts of the model that are there, in order; of a whole file itself."""
-    match = PART.match(path.stem)
-    if match is None:
-        return (path,)
-    count = match["count"]
-    numbers = range(1, min(int(count), PARTS_MAX) + 1)
-    names = (f"{match['stem']}-{number:05}-of-{count}{path.suffix}" for number in numbers)
-    return tuple(part for name in names if (part := path.with_name(name)).is_file()) or (path,)
 
 
 def _special_ids(header: GgufHeader) -> Iterator[tuple[str, int]]:

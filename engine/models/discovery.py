@@ -20,6 +20,7 @@ from typing import Literal, get_args
 from engine.errors import BadFile
 from engine.models.bundled import bundled_file
 from engine.models.prepare import target_file
+from engine.models.splits import PART, PARTS_MAX
 from engine.settings import Settings, from_environment
 
 Source = Literal["own", "lmstudio", "ollama", "huggingface", "llamacpp", "folder"]
@@ -28,7 +29,6 @@ SOURCES: tuple[Source, ...] = get_args(Source)  # in the order in which a file t
 DEPTH_MAX = 8  # folders below the one that is named; a hub's repository needs 5
 ENTRIES_MAX = 50_000  # looked at in one folder; somebody may have added the whole disk
 MANIFEST_MAX = 1 << 20  # bytes
-PART = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})$")
 BLOB = re.compile(r"sha256:([0-9a-f]{64})")
 MODEL_LAYER, PROJECTOR_LAYER = "application/vnd.ollama.image.model", "application/vnd.ollama.image.projector"
 
@@ -223,7 +223,7 @@ class _Look:
             return -1
 
     def _keep_parts(self, source: Source, stem: str, count: int, parts: dict[int, Path], size: int) -> None:
-        missing = [number for number in range(1, min(count, 1000) + 1) if number not in parts]
+        missing = [number for number in range(1, min(count, PARTS_MAX) + 1) if number not in parts]
         problem = f"part {missing[0]} of {count} is missing" if missing else None
         paths = tuple(parts[number] for number in sorted(parts))
         self._keep(paths[0], source, stem, paths, size, problem)

@@ -19,10 +19,10 @@ from pathlib import Path
 from types import TracebackType
 
 from engine.errors import BadFile, DiskFull, ModelFileCorrupt
-from engine.models.discovery import PART
 from engine.models.gguf_header import read_header
 from engine.models.hashes import Hashes
 from engine.models.room import check_room
+from engine.models.splits import PART
 from engine.settings import Settings
 from engine.tasks import Progress
 

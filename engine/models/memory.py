@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from engine.errors import BadParameter, NotSupported
-from engine.models.details import Details, Shape
-from engine.runtime.load import KV_TYPES, KvType
+from engine.errors import BadParameter, LoadFailed, NotSupported
+from engine.runtime.load import KV_TYPES, KvType, LoadParams
+
+if TYPE_CHECKING:
+    from engine.models.details import Details, Shape
 
 # ggml's block formats: bytes of one number
 KV_BYTES: dict[str, float] = {
@@ -26,6 +28,7 @@ PROCESS = 58 << 20  # bytes of a worker without weights and windows: Python and 
 OUTPUTS = 5  # buffers of the model's width that its widest operation holds at once, at most
 CONTEXT_STEP = 256  # tokens; llama.cpp rounds a window up to it
 
+GIB = 1 << 30
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -73,6 +76,28 @@ def kv_bytes(shape: Shape, context: int, kv_type: KvType = "f16") -> int:
     cells = -(-context // CONTEXT_STEP) * CONTEXT_STEP
     numbers = sum(shape.key_widths) + sum(shape.value_widths)
     return int(cells * numbers * KV_BYTES[kv_type]) + shape.state_bytes
+
+
+def refuse_hopeless(details: Details, load: LoadParams) -> None:
+    """Return where the machine could hold the model if nothing else ran. Raises LoadFailed.
+
+    Loading it all the same would have the system end some process, ours or another.
+    """
+    try:
+        needed = estimate(
+            details, load.context, load.slots, load.kv_type, batch=load.batch, flash=load.flash_attention
+        ).total
+    except NotSupported:
+        return
+    if needed > (whole := whole_memory()):
+        reason = f"it needs {needed / GIB:.1f} GiB of memory, this machine has {whole / GIB:.1f}"
+        raise LoadFailed(f"{load.alias}: {reason}", model=load.alias, reason=reason, needed=needed, whole=whole)
+
+
+def whole_memory() -> int:
+    """Bytes of the machine, or of the container that we live in."""
+    whole = int(psutil.virtual_memory().total)
+    return min(whole, _number(CGROUP / "memory.max") or whole)
 
 
 def free_memory() -> int:

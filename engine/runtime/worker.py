@@ -38,10 +38,15 @@ def _serve(load: dict[str, Any], key: str, slot_dir: str | None) -> tuple[Any, d
     """The running server, and what only this process can tell of it. Raises ModelFileCorrupt, BadFile, LoadFailed."""
     wishes = LoadParams.from_dict(load)
     header = read_header(Path(wishes.path))  # llama.cpp trusts more of a damaged file than we do
+    from engine.models.details import details
+    from engine.models.memory import refuse_hopeless
     from engine.runtime import xllama
 
+    gpu_layers = xllama.effective_gpu_layers(wishes, header.blocks or 0)
+    if not gpu_layers:
+        refuse_hopeless(details(Path(wishes.path)), wishes)
     server = xllama.serve(wishes, key, Path(slot_dir) if slot_dir else None)
-    return server, {"gpu_layers": xllama.effective_gpu_layers(wishes, header.blocks or 0)}
+    return server, {"gpu_layers": gpu_layers}
 
 
 def _tell(message: dict[str, Any]) -> None:

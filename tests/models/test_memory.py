@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.errors import BadParameter, NotSupported
+from engine.errors import BadParameter, LoadFailed, NotSupported
 from engine.models import memory as module
 from engine.models.bundled import bundled_file
 from engine.models.details import details
-from engine.models.memory import KV_BYTES, estimate, free_memory, kv_bytes
+from engine.models.memory import KV_BYTES, estimate, free_memory, kv_bytes, refuse_hopeless, whole_memory
 from engine.runtime.load import KV_TYPES, LoadParams
 from engine.runtime.supervisor import Supervisor
 from tests.conftest import small_settings
@@ -81,8 +81,9 @@ def test_a_container_has_less_than_its_machine(tmp_path: Path, monkeypatch: pyte
     told = {"memory.max": "2000", "memory.current": "1500", "memory.stat": "inactive_file 100\nanon 5\n"}
     for name, text in told.items():
         (tmp_path / name).write_text(text)
-    assert free_memory() == 600
+    assert (free_memory(), whole_memory()) == (600, 2000)
     (tmp_path / "memory.max").write_text("max\n")
+    assert whole_memory() == psutil.virtual_memory().total
     assert abs(free_memory() - psutil.virtual_memory().available) < 1 << 30
 
 
@@ -101,3 +102,19 @@ def test_the_estimate_is_what_the_real_model_takes(tmp_path: Path, context: int,
         assert abs(expected - taken) < TOLERANCE * taken, (expected >> 20, taken >> 20)
     finally:
         supervisor.close()
+
+
+def test_what_no_machine_can_hold_is_refused_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = LoadParams(path=str(bundled_file()), context=1 << 20, slots=64, kv_type="f32", threads=1, alias="huge")
+    supervisor = Supervisor(small_settings(tmp_path))
+    try:
+        with pytest.raises(LoadFailed, match=r"it needs [\d.]+ GiB of memory, this machine has"):
+            for _ in supervisor.runtime(load).ready():
+                pass
+    finally:
+        supervisor.close()
+    small = LoadParams(path=str(bundled_file()), context=1024, alias="small")
+    refuse_hopeless(details(bundled_file()), small)
+    monkeypatch.setattr(module, "whole_memory", lambda: 1 << 20)
+    with pytest.raises(LoadFailed):
+        refuse_hopeless(details(bundled_file()), small)
