@@ -12,7 +12,8 @@ from engine.cli.output import Output, harmless
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from engine.models.hub import HubFile, HubRepository
+    from engine.engine import Engine
+    from engine.models.hub import Hub, HubFile, HubRepository
     from engine.settings import Settings
 
 FITS = {
@@ -81,11 +82,12 @@ def download(arguments: argparse.Namespace, out: Output) -> int:
         raise BadInput("which REPOSITORY? see models search and models curated")
     with closing(Engine()) as engine:
         named, wanted = _reference(arguments.repository, arguments.file)
-        repository = Hub(engine.settings).repository(named)
+        hub = Hub(engine.settings)
+        repository = hub.repository(named)
         if arguments.only_list:
             return _list(repository, engine.settings, out)
         file = repository.file(wanted)
-        _check_fit(file, engine.settings)
+        _check_fit(hub, repository, file, engine)
         args = task_arguments(engine, repository, file)
     told = _fetched(TASK, args, {"token": hub_token()})
     if out.as_json:
@@ -153,17 +155,16 @@ def _forget(out: Output) -> int:
     return 0
 
 
-def _check_fit(file: HubFile, settings: Settings) -> None:
+def _check_fit(hub: Hub, repository: HubRepository, file: HubFile, engine: Engine) -> None:
     """A word where the model will hardly run here; what somebody wants to have, they get."""
     import sys
 
-    from engine.models.fit import fit
+    from engine.models.fit import fit_of
 
-    found = fit(file.size_bytes, settings.models_dir)
-    if found.name == "too_large":
-        sys.stderr.write(
-            f"note: needs about {found.needed / 1e9:.1f} GB of memory, {found.free / 1e9:.1f} GB are free\n"
-        )
+    found = fit_of(hub.details(repository, file), engine.settings, engine.plain_slots)
+    if found.name in ("tight", "too_large"):
+        needed, free = found.needed / 1e9, found.free / 1e9
+        sys.stderr.write(f"note: {FITS[found.name]}: about {needed:.1f} GB with its windows, {free:.1f} GB are free\n")
 
 
 def _fetched(task: str, args: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from engine.errors import (
     AccessDenied,
@@ -29,7 +28,7 @@ from engine.errors import (
 from engine.filelock import file_lock
 from engine.models.gguf_header import read_header
 from engine.models.hub_http import HubSession
-from engine.models.hub_names import local_name
+from engine.models.hub_names import file_path, local_name
 from engine.models.quantize import sha256
 from engine.models.room import check_room
 from engine.tasks import Progress
@@ -246,7 +245,7 @@ class _Fetcher:
 
     def _once(self, one: _Wanted, part: Path, there: int) -> Iterator[int]:
         """One request, from byte `there` on; an answer that begins elsewhere begins the part anew."""
-        path = f"/{self._repository}/resolve/{quote(self._revision, safe='')}/{quote(one.name)}"
+        path = file_path(self._repository, self._revision, one.name)
         headers = {"Range": f"bytes={there}-"} if 0 < there < one.size else {}
         with ExitStack() as stack:
             reply = stack.enter_context(self._session.stream(path, headers))

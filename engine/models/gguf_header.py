@@ -260,8 +260,11 @@ def _mapped(path: Path, size: int) -> Iterator[mmap.mmap]:
         ) from error
 
 
-def parse(data: mmap.mmap | bytes) -> GgufHeader:
-    """The header in these bytes. Raises ValueError saying what is wrong and where."""
+def parse(data: mmap.mmap | bytes, *, beginning: bool = False) -> GgufHeader:
+    """The header in these bytes; with `beginning`, as many of its fields as are there, and no tensors.
+
+    Raises ValueError saying what is wrong and where.
+    """
     cursor = _Cursor(data)
     if data[:4] != b"GGUF":
         raise ValueError("does not begin with GGUF")
@@ -274,18 +277,29 @@ def parse(data: mmap.mmap | bytes) -> GgufHeader:
     arrays: dict[str, int] = {}
     lists: dict[str, tuple[Scalar, ...]] = {}
     texts_at: dict[str, int] = {}
-    for _ in range(keys):
-        key = cursor.text(MAX_KEY)
-        kind = cursor.number(U32)
-        if kind == STRING:
-            fields[key] = cursor.text(MAX_TEXT)
-        elif kind == ARRAY:
-            arrays[key] = _read_array(cursor, key, lists, texts_at)
-        else:
-            number = _struct(kind)
-            fields[key] = number.unpack_from(cursor.data, cursor.skip(number.size))[0]
-    parameters = _read_tensors(cursor, tensors, fields)
+    try:
+        for _ in range(keys):
+            _read_field(cursor, fields, arrays, lists, texts_at)
+    except ValueError:
+        if not beginning:
+            raise
+    parameters = 0 if beginning else _read_tensors(cursor, tensors, fields)
     return GgufHeader(version, fields, arrays, tensors, parameters, lists, texts_at)
+
+
+def _read_field(
+    cursor: _Cursor, fields: dict[str, Scalar], arrays: dict[str, int], lists: dict[str, tuple[Scalar, ...]],
+    texts_at: dict[str, int],
+) -> None:  # fmt: skip
+    key = cursor.text(MAX_KEY)
+    kind = cursor.number(U32)
+    if kind == STRING:
+        fields[key] = cursor.text(MAX_TEXT)
+    elif kind == ARRAY:
+        arrays[key] = _read_array(cursor, key, lists, texts_at)
+    else:
+        number = _struct(kind)
+        fields[key] = number.unpack_from(cursor.data, cursor.skip(number.size))[0]
 
 
 def _read_array(cursor: _Cursor, key: str, lists: dict[str, tuple[Scalar, ...]], texts_at: dict[str, int]) -> int:

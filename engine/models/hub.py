@@ -10,15 +10,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import BadInput, NotFound
+from engine.errors import BadInput, ModelFileCorrupt, NotFound
+from engine.models.details import Details, foretold
 from engine.models.hub_http import HubSession
-from engine.models.hub_names import models_of, quantization, reference
+from engine.models.hub_names import file_path, models_of, quantization, reference
 from engine.settings import Settings, secret
 
 TOKEN_VARIABLE = "HF_TOKEN"
 Sort = Literal["downloads", "likes", "lastModified", "trendingScore"]
 PROPERTIES = ("downloads", "likes", "gated", "gguf", "tags", "lastModified")
 MOST = 100
+BEGINNING = 256 * 1024  # bytes; the fields of the architecture precede the vocabulary
 # What is taken where nobody says which: small, and still nearly without loss
 PREFERRED = ("Q4_K_M", "Q5_K_M", "Q8_0", "Q6_K", "Q4_0", "F16", "BF16")
 
@@ -135,6 +137,19 @@ class Hub:
         known = {file.rfilename: file.part() for file in row.siblings or ()}
         files = [HubFile(tuple(known[part] for part in parts), quantization(parts[0])) for parts in models_of(known)]
         return HubRepository(row.model(), row.sha or "main", tuple(sorted(files, key=lambda file: file.size_bytes)))
+
+    def details(self, repository: HubRepository, file: HubFile) -> Details:
+        """The card of a file that is still there: its first 256 KiB are read, which hold its shape, not its tokens.
+
+        Raises ModelFileCorrupt where it is no GGUF file, and what `repository` does.
+        """
+        path = file_path(repository.id, repository.revision, file.name)
+        data = self._session.beginning(path, BEGINNING, repository.id)
+        try:
+            return foretold(data, file.size_bytes, len(file.parts))
+        except ValueError as error:
+            text = f"{file.name} is not a sound GGUF file: {error}"
+            raise ModelFileCorrupt(text, path=file.name, reason=str(error)) from error
 
     def _row(self, row: Any) -> _Row:
         try:

@@ -72,6 +72,16 @@ class HubSession:
             hf_raise_for_status(reply)
             yield reply
 
+    def beginning(self, path: str, size: int, what: str) -> bytes:
+        """The first bytes of a file, at most `size` and whatever the server sends. Raises what `refusals` does."""
+        data = bytearray()
+        with self.refusals(what), self.stream(path, {"Range": f"bytes=0-{size - 1}"}) as reply:
+            for piece in reply.iter_bytes():
+                data += piece
+                if len(data) >= size:
+                    break
+        return bytes(data[:size])
+
     @contextmanager
     def refusals(self, what: str) -> Iterator[None]:
         """A block whose errors are Unreachable, TimedOut, Unauthorized, NotFound, RateLimited or ServerFailed."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from engine.errors import BadInput
 
@@ -42,6 +42,11 @@ def reference(text: str) -> tuple[str, str | None]:
     if not _REPOSITORY.fullmatch(f"{owner}/{name}") or ".." in f"{owner}{name}":
         raise BadInput(f"a repository is written owner/name: {text!r}", reason="repository")
     return f"{owner}/{name}", wanted or None
+
+
+def file_path(repository: str, revision: str, name: str) -> str:
+    """Where the hub gives the file, from its root."""
+    return f"/{repository}/resolve/{quote(revision, safe='')}/{quote(name)}"
 
 
 def quantization(name: str) -> str | None:

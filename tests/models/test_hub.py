@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.errors import BadInput, NotFound, RateLimited, ServerFailed, TimedOut, Unauthorized, Unreachable
+from engine.errors import (
+    BadInput,
+    ModelFileCorrupt,
+    NotFound,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from engine.models import hub_http
-from engine.models.fit import fit
-from engine.models.hub import Hub, HubModel
+from engine.models.bundled import bundled_file
+from engine.models.details import details
+from engine.models.fit import fit, fit_of
+from engine.models.hub import BEGINNING, Hub, HubModel
 from engine.models.hub_http import HubSession
 from engine.settings import Settings
 from tests.models.gguf_files import gguf
@@ -32,6 +44,7 @@ def server() -> Iterator[HubServer]:
         "atelier__tiny-GGUF": Repository(FILES, downloads=5, gguf=TOLD),
         "atelier__closed-GGUF": Repository(FILES, downloads=9, gated=True, licence="gemma"),
         "other__thing-GGUF": Repository({}, downloads=7),
+        "atelier__real-GGUF": Repository({"real-Q4_1.gguf": bundled_file().read_bytes(), "not-F16.gguf": b"?" * 100}),
     }
     with hub_server(**repositories) as running:
         yield running
@@ -49,7 +62,7 @@ def no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_search_finds_by_words_the_most_downloaded_first(server: HubServer, tmp_path: Path) -> None:
     found = hub(server, tmp_path).search("gguf atelier")
-    assert [model.id for model in found] == ["atelier/closed-GGUF", "atelier/tiny-GGUF"]
+    assert [model.id for model in found] == ["atelier/closed-GGUF", "atelier/tiny-GGUF", "atelier/real-GGUF"]
     assert found[0].gated and found[0].licence == "gemma"
     assert found[1] == HubModel(
         "atelier/tiny-GGUF", 5, 3, False, "apache-2.0", 135_000_000, 8192, "llama", "2026-01-02T03:04:05.000Z"
@@ -75,6 +88,22 @@ def test_a_repository_lists_its_models_with_sizes_and_digests(server: HubServer,
     with pytest.raises(NotFound, match="Q4_K_M, F16, Q2_K"):
         found.file("Q8_0")
     assert json.loads(json.dumps(found.to_dict()))["files"][0]["name"] == "tiny-Q4_K_M.gguf"
+
+
+def test_a_file_is_described_by_its_beginning(server: HubServer, tmp_path: Path) -> None:
+    asked = hub(server, tmp_path)
+    repository = asked.repository("atelier/real-GGUF")
+    file = repository.file("Q4_1")
+    told, known = asked.details(repository, file), details(bundled_file())
+    assert told.shape == known.shape and told.trained_context == known.trained_context == 8192
+    assert (told.architecture, told.size_bytes) == ("llama", known.size_bytes) and told.parameters == 0
+    assert server.doors("cdn")[-1].headers["range"] == f"bytes=0-{BEGINNING - 1}"
+    settings = Settings(home=tmp_path, window=8192)
+    one, many = fit_of(told, settings, 1), fit_of(told, settings, 16)
+    assert not one.rough and many.needed - one.needed > 15 * 188 * 10**6  # DESIGN.md: a window takes 188 MB
+    assert fit_of(replace(told, shape=None), settings).rough
+    with pytest.raises(ModelFileCorrupt):
+        asked.details(repository, repository.file("F16"))
 
 
 def test_refusals_are_told_apart(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,5 +282,5 @@ class _Cdn(_Door):
 
     @staticmethod
     def _start(headers: dict[str, str]) -> int:
-        found = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
+        found = re.fullmatch(r"bytes=(\d+)-\d*", headers.get("range", ""))
         return int(found[1]) if found else 0
