@@ -29,23 +29,25 @@ from apps.options import Options
 from engine.models.bundled import bundled_file
 from engine.models.configuration import Configuration
 from engine.person import Person
-from tests.gradio.conftest import Site, serving
+from engine.settings import Settings
+from tests.gradio.conftest import EchoEngine, Obedient, Site
 
 MODEL = "smollm2-135m-instruct"
 ME: Any = SimpleNamespace(headers={})
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A mirror that finds nothing of this machine's other programs."""
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoEngine]:
+    """An engine that finds nothing of this machine's other programs, and no hub."""
     home = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATELIER_HOME", str(home))
         patch.setenv("HOME", str(home))
         for name in ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "LLAMA_CACHE", "OLLAMA_MODELS"):
             patch.delenv(name, raising=False)
-        with serving(home, slots=1, hub="http://127.0.0.1:9") as running_:
-            yield running_
+        opened = EchoEngine(Settings(home=home, model="echo", hub="http://127.0.0.1:9"), serve=True)
+        opened.echo = Obedient()
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,6 @@ def test_what_is_refused_is_a_sentence(client: Client) -> None:
         ("models_card", {"model": "/etc/passwd"}, "unknown_model"),
         ("models_card", {"model": MODEL, "kv_type": "int3"}, "bad_parameter"),
         ("models_load", {"model": "nothing"}, "unknown_model"),
-        ("models_download", {"repository": "owner/name"}, "unreachable"),
         ("models_download", {"repository": "../x"}, "bad_input"),
         ("endpoints_test", {"endpoint": "nowhere"}, "not_found"),
         ("keys_create", {"days": 10**12}, "bad_parameter"),
@@ -117,9 +118,9 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def page(site: Site) -> Page:
+def page(engine: EchoEngine) -> Page:
     async def made() -> Page:  # without a running loop Gradio opens some that it never closes
-        return Page(Ui(site.engine, "en", Options()))
+        return Page(Ui(engine, "en", Options()))
 
     return asyncio.run(made())
 
@@ -155,22 +156,22 @@ def test_the_template_is_tried_and_the_files_are_told(page: Page) -> None:
     assert list(page.cards.sums(asked, ME))[-1].count("<tr>") >= 2
 
 
-def test_what_wins_is_shown_and_an_instance_is_made(page: Page, site: Site) -> None:
+def test_what_wins_is_shown_and_an_instance_is_made(page: Page, engine: EchoEngine) -> None:
     parts = page.shelf.settings
     values = page.values(models_chosen=MODEL, model_instance="small", load_context="1024", load_threads="1")
     told = page.configuring.save(values, ME)
     assert "Saved" in told[parts.told]
-    kept = site.engine.configurations.get(f"{MODEL}@small")
-    assert kept.load.context == 1024 and site.engine.catalog.card(f"{MODEL}@small").window == 1024
+    kept = engine.configurations.get(f"{MODEL}@small")
+    assert kept.load.context == 1024 and engine.catalog.card(f"{MODEL}@small").window == 1024
     shown = page.configuring.look(page.values(models_chosen=f"{MODEL}@small"), ME)
     assert shown[parts.load["context"]] == "1024" and "1,024" in shown[parts.decided]
     wrong = page.configuring.save(page.values(models_chosen=MODEL, load_context="many"), ME)
     assert "bad_parameter" in wrong[parts.told]
     assert page.configuring.remove(page.values(models_chosen=f"{MODEL}@small"), ME)
-    assert site.engine.configurations.get(f"{MODEL}@small").empty
+    assert engine.configurations.get(f"{MODEL}@small").empty
 
 
-def test_files_are_imported_and_folders_added(page: Page, site: Site, tmp_path: Path) -> None:
+def test_files_are_imported_and_folders_added(page: Page, engine: EchoEngine, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     source = tmp_path / "models" / "small.gguf"
     source.write_bytes(b"no model")
@@ -197,8 +198,8 @@ def test_the_hub_out_of_reach_is_a_sentence(page: Page) -> None:
     assert "→" in page.bringing.about(chosen, ME)
 
 
-def test_endpoints_are_typed_tested_and_given_a_key(page: Page, site: Site) -> None:
-    parts, engine = page.endpoints, site.engine
+def test_endpoints_are_typed_tested_and_given_a_key(page: Page, engine: EchoEngine) -> None:
+    parts = page.endpoints
     typed = page.values(endpoint_id="lab", endpoint_urls="http://127.0.0.1:9/v1\nhttp://127.0.0.1:10/v1")
     told = page.asking.save(typed, ME)
     assert "lab" in told[parts.table] and engine.endpoints.rows()["lab"].addresses == ("http://127.0.0.1:10/v1",)
@@ -213,19 +214,17 @@ def test_endpoints_are_typed_tested_and_given_a_key(page: Page, site: Site) -> N
     assert "removed" in page.asking.remove(page.values(endpoint_id="lab"), ME)[parts.told]
 
 
-def test_the_server_tells_its_addresses_keys_and_log(page: Page, site: Site) -> None:
+def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEngine) -> None:
     parts = page.server
     assert "/v1" in page.serving.where(page.values(), ME)[parts.where.shown]
     told = page.serving.allow(page.values(server_origins="HTTP://Lab.example:80/"), ME)
-    assert told[parts.where.origins] == "http://lab.example" and site.engine.serving.origins() == (
-        "http://lab.example",
-    )
+    assert told[parts.where.origins] == "http://lab.example" and engine.serving.origins() == ("http://lab.example",)
     made = page.serving.create(page.values(key_name="for <b>"), ME)
     assert "ak-" in made[parts.keys.once] and "for &lt;b&gt;" in made[parts.keys.table]
     assert "ak-" not in page.serving.keys(page.values(), ME)[parts.keys.once]
     chosen = made[parts.keys.chosen].value
     page.serving.revoke(page.values(key_chosen=chosen), ME)
-    assert chosen not in [key.id for key in site.engine.keys.list() if key.state() == "open"]
+    assert chosen not in [key.id for key in engine.keys.list() if key.state() == "open"]
     assert "No request" in page.serving.log(page.values(), ME)
     code = page.serving.code(page.values(model=MODEL), ME)
     assert code.value.startswith("curl") and MODEL in code.value
@@ -238,8 +237,8 @@ def test_what_runs_is_told(page: Page) -> None:
     assert "threads" in page.runs.runtime(page.values(), ME)[page.running.runtime].lower()
 
 
-def test_a_student_looks_and_changes_nothing(page: Page, student: Person, tmp_path: Path) -> None:
-    parts, engine = page.shelf, page.desk.ui.engine
+def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, student: Person, tmp_path: Path) -> None:
+    parts = page.shelf
     rights = page.cards.rights(ME)
     assert [one.visible for one in rights[:4]] == [False] * 4
     chosen = page.values(models_chosen=MODEL)
@@ -276,8 +275,8 @@ def test_a_remote_model_is_the_teachers(page: Page, student: Person) -> None:
     assert "access_denied" in told[page.shelf.card.card]
 
 
-def test_a_configuration_keeps_what_has_no_field(page: Page, site: Site) -> None:
-    site.engine.configurations.put("echo", Configuration.from_dict({"params": {"temperature": 0.1}}))
+def test_a_configuration_keeps_what_has_no_field(page: Page, engine: EchoEngine) -> None:
+    engine.configurations.put("echo", Configuration.from_dict({"params": {"temperature": 0.1}}))
     page.configuring.save(page.values(models_chosen="echo"), ME)
-    assert site.engine.configurations.get("echo").params == {"temperature": 0.1}
-    site.engine.configurations.remove("echo")
+    assert engine.configurations.get("echo").params == {"temperature": 0.1}
+    engine.configurations.remove("echo")
