@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.generation import HEARTBEAT_S, Generation
@@ -93,7 +93,7 @@ class Answering:
         self._engine = engine
         self._owner = owner
         self._messages = tuple(messages)
-        self._wanted = wanted
+        self._wanted = replace(wanted, params=wanted.params.over(model.defaults))  # the room goes by them too
         self._stopped = False
         self._generation: Generation | None = None
 
