@@ -16,9 +16,12 @@ from engine.models.fit import Fit, fit
 from engine.models.hub import HubFile, HubModel
 
 Row = tuple[str, ...]
-# Bits per weight of whole files as llama.cpp's README tells them for large models; small ones, whose vocabulary weighs
-# more and stays finer, come out larger
+# Bits per weight of whole files as llama.cpp's README tells them for large models
 BITS = {"Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.69, "Q4_K_M": 4.85, "Q4_0": 4.55, "Q2_K": 3.0, "F16": 16.0, "BF16": 16.0}
+# The same where a layer's width is no multiple of 256: llama.cpp takes larger formats there, and the vocabulary of such
+# a small model weighs much. Of SmolLM2-135M, as `quantize MODEL` tells them without a TYPE
+BLOCK = 256
+NARROW = {"Q8_0": 8.6, "Q6_K": 8.2, "Q5_K_M": 6.7, "Q4_K_M": 6.3, "Q4_0": 5.5, "Q2_K": 5.2, "F16": 16.0, "BF16": 16.0}
 
 
 def fit_text(found: Fit | None, words: Words) -> str:
@@ -30,7 +33,9 @@ def quantized_size(card: ModelCard, kind: str) -> int | None:
     """About how many bytes the model has as `kind`; None where nobody can tell. Raises ModelFileCorrupt, BadFile."""
     if not card.files or card.problem or kind not in BITS:
         return None
-    return int(details(card.files[0].path).parameters * BITS[kind] / 8)
+    known = details(card.files[0].path)
+    bits = NARROW if known.embedding and known.embedding % BLOCK else BITS
+    return int(known.parameters * bits[kind] / 8)
 
 
 def curated_head(words: Words) -> Row:
