@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from tests.standins.lmstudio_server import lmstudio_standin
 from tests.standins.ollama_server import ollama_standin
 from tests.standins.openai_server import KEY, OpenAIStandIn
 
@@ -59,6 +60,24 @@ def test_a_key_is_named_by_its_variable(
     assert run("add", "room", "--key-env", "OPENAI_API_KEY") == 2
     assert "belongs to OpenAI" in said().err
     assert run("test", "nobody") == 2 and run("test", "room", "--key-env", "NO_SUCH_KEY") == 2
+
+
+def test_models_are_loaded_unloaded_and_pulled_by_order(said: Said) -> None:
+    with ollama_standin() as ollama, lmstudio_standin() as studio:
+        assert run("add", "box", ollama.base_url, "--like", "ollama") == 0
+        assert run("add", "desk", studio.base_url, "--like", "lmstudio") == 0
+        said()
+        assert run("load", "box/plain", "--window", "2048") == run("load", "desk/plain", "--window", "1024") == 0
+        assert said().out == "plain:latest: 2048 tokens\nplain: 1024 tokens\n"
+        assert (ollama.loaded, studio.loaded) == ({"plain:latest": 2048}, {"plain": 1024})
+        assert run("unload", "box/plain", "--json") == run("unload", "desk/plain") == 0
+        assert (ollama.loaded, studio.loaded) == ({}, {})
+        assert run("unload", "desk/plain") == 0
+        assert "was not loaded" in said().out
+        assert run("pull", "box", "plain") == 0
+        assert "pulling abc 50 %" in (told := said().out) and told.endswith("success\n")
+        assert run("pull", "box", "nowhere") == 3 and run("pull", "desk", "plain") == 2
+    assert run("load", "vllm/any") == 2 and run("load", "echo") == 2
 
 
 def test_what_is_found_here_is_said(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine import connection
+from engine import connection, far
 from engine.endpoints import Endpoints
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, NotFound, Unauthorized, Unreachable
@@ -225,6 +225,14 @@ def test_a_typed_endpoint_answers_as_a_model(desk: Engine, ollama: OllamaStandIn
     trace = desk.traces.get(result.trace_id or "", "local")
     assert trace.backend == "ollama" and trace.request["options"]["num_ctx"] == 512
     assert trace.response["server"]["eval_count"] == 5
+
+
+def test_only_the_teacher_orders_servers_about(desk: Engine) -> None:
+    for order in (far.load, far.unload):
+        with pytest.raises(AccessDenied):
+            order(desk, "ollama/plain", role="student")
+    with pytest.raises(AccessDenied):
+        list(far.pull(desk, "ollama", "plain", role="student"))
 
 
 def test_several_addresses_are_one_model(desk: Engine, openai_server: OpenAIStandIn) -> None:

@@ -66,6 +66,20 @@ def _remove_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="one that was added; a changed one is again as it was")
 
 
+def _load_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="ID/MODEL", help="of LM Studio or Ollama")
+    parser.add_argument("--window", type=int, metavar="TOKENS", help="to load it with")
+
+
+def _unload_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="ID/MODEL", help="of LM Studio or Ollama")
+
+
+def _pull_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an Ollama of the list")
+    parser.add_argument("model", metavar="MODEL", help="as Ollama's registry calls it")
+
+
 def _list(arguments: argparse.Namespace, out: Output) -> int:
     from engine.engine import Engine
 
@@ -128,6 +142,46 @@ def _detect(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _load(arguments: argparse.Namespace, out: Output) -> int:
+    from engine.engine import Engine
+    from engine.far import load
+
+    with closing(Engine()) as engine:
+        found = load(engine, arguments.model, arguments.window)
+    if out.as_json:
+        out.json({"loaded": [{"id": one.id, "window": one.window} for one in found]})
+    for one in found if not out.as_json else ():
+        out.line(harmless(one.id) + (f": {one.window} tokens" if one.window else ""))
+    return 0
+
+
+def _unload(arguments: argparse.Namespace, out: Output) -> int:
+    from engine.engine import Engine
+    from engine.far import unload
+
+    with closing(Engine()) as engine:
+        was = unload(engine, arguments.model)
+    told = "unloaded" if was else "was not loaded"
+    out.json({"unloaded": was}) if out.as_json else out.line(f"{arguments.model}: {told}")
+    return 0
+
+
+def _pull(arguments: argparse.Namespace, out: Output) -> int:
+    from engine.engine import Engine
+    from engine.far import pull
+
+    last = ""
+    with closing(Engine()) as engine:
+        for status, done, total in pull(engine, arguments.id, arguments.model):
+            share = f" {100 * (done or 0) // total} %" if total else ""
+            if not out.as_json and status + share != last:
+                out.line(harmless(status) + share)
+            last = status + share
+    if out.as_json:
+        out.json({"pulled": arguments.model})
+    return 0
+
+
 def described(row: Provider, typed: bool) -> dict[str, Any]:
     """The row without its key: only whether there is one."""
     from engine.settings import secret
@@ -161,5 +215,8 @@ PARTS: dict[str, tuple[Flags, Run, str]] = {
     "test": (_test_flags, _test, "whether one answers, how fast, with which models and which window"),
     "add": (_add_flags, _add, "add one, or change one that is there"),
     "remove": (_remove_flags, _remove, "forget one that was added"),
+    "load": (_load_flags, _load, "have LM Studio or Ollama load a model"),
+    "unload": (_unload_flags, _unload, "have them give a model's memory back"),
+    "pull": (_pull_flags, _pull, "have Ollama fetch a model"),
     "detect": (_no_flags, _detect, "find LM Studio, Ollama, llama.cpp servers and vLLM on this machine"),
 }
