@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.backends.base import Backend
-from engine.errors import BadInput, StoreFailed
+from engine.errors import AccessDenied, BadInput, StoreFailed
 from engine.model import Model
 from engine.params import Params
 from engine.parts import Parts, part
@@ -67,7 +67,8 @@ class Engine(Parts):
         one, the key that `owner` brought for this visit does.
 
         A student reaches a remote one with a key of their own alone, and never a server on this machine: keys of the
-        environment and loopback addresses are the teacher's, unless the teacher opened the endpoint to students. Raises
+        environment and loopback addresses are the teacher's, unless the teacher opened the endpoint to students. Nor
+        does a student load a file of another program's that the teacher has neither opened nor configured. Raises
         UnknownModel, AccessDenied.
         """
         card = self.catalog.card(model_id or self.settings.model)
@@ -76,9 +77,21 @@ class Engine(Parts):
             return self._remote(card, card.endpoint, key, role)
         with self._lock:
             model = self._models.get(card.id)
+            if model is None and role != "teacher":
+                self._admit(card)
             if model is None or self._outdated(card):
                 model = self._models[card.id] = Model(self, card, self._backend(card))
             return model
+
+    def _admit(self, card: ModelCard) -> None:
+        """Return if a student may have this model loaded. What lies about in other programs' folders was put there for
+        other ends, and may fill the memory that a class needs. Raises AccessDenied.
+        """
+        from engine.models.discovery import SOURCES
+
+        foreign = card.source in SOURCES and card.backend == "llamacpp"
+        if foreign and card.id not in self._configured():
+            raise AccessDenied(f"{card.id} is the teacher's to open", role="teacher")
 
     def configuration(self, card: ModelCard) -> Configuration:
         """What the teacher keeps for the model or the instance of this card; nothing where the store is broken."""
@@ -184,6 +197,7 @@ class Engine(Parts):
         runtime = self._runtimes.get(card.id)
         if runtime is None or runtime.state().name in ("ready", "loading"):
             return False
+        runtime.ttl = self.configuration(card).load.ttl_s
         return runtime.wishes != self.load_params(card)
 
     def _local(self, card: ModelCard) -> LocalRuntime:

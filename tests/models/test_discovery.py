@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.catalog import BUNDLED, Catalog
+from engine.engine import Engine
+from engine.errors import AccessDenied
 from engine.models.bundled import bundled_file
 from engine.models.discovery import FoundFile, discover, survey
 from engine.models.identity import ids_of
@@ -214,3 +216,17 @@ def test_a_damaged_note_is_written_anew(home: Path, text: bytes) -> None:
     put(Settings().models_dir / "headers.json", text)
     assert Catalog(Settings()).card("a").quantization == "Q8_0"
     assert "Q8_0" in (Settings().models_dir / "headers.json").read_text()
+
+
+def test_a_student_loads_no_file_of_another_program_that_the_teacher_has_not_opened(home: Path) -> None:
+    put(home / ".lmstudio/models/a/b/huge.gguf")
+    put(Settings().models_dir / "own.gguf")
+    engine = Engine(Settings())
+    try:
+        with pytest.raises(AccessDenied, match="huge is the teacher's"):
+            engine.model("huge", role="student")
+        assert engine.model("own", role="student").card.id == "own"
+        opened = engine.model("huge")
+        assert engine.model("huge", role="student") is opened
+    finally:
+        engine.close()
