@@ -48,11 +48,16 @@ EVERYWHERE = [
     "/v1/chat/completions",
     "/runtime/smollm2-135m-instruct/props",
     "/runtime/smollm2-135m-instruct/completion",
+    "/mcp",
+    "/metrics",
+    "/docs",
+    "/upload",
     "/nothing/here",
     "/join/more",
     "//join",
     "/%6Aoin/x",
 ]
+PROGRAMS = ("/v1", "/runtime", "/mcp", "/metrics")  # no page: 401 for browsers too
 TEACHERS_ENDPOINTS = {"/models_load", "/models_unload", "/models_download", "/keys_create"}
 WEBSOCKETS = ["/_stcore/stream", "/gradio/fr/gradio_api/queue/join", "/join", "/nothing"]
 
@@ -73,7 +78,7 @@ def test_without_a_cookie_every_path_is_refused(room: AppServer, method: str, pa
     assert room.ask(method, path, b"" if method != "GET" else None).status == 401
 
 
-@pytest.mark.parametrize("path", [path for path in EVERYWHERE if not path.startswith(("/v1", "/runtime"))])
+@pytest.mark.parametrize("path", [path for path in EVERYWHERE if not path.startswith(PROGRAMS)])
 def test_a_browser_without_a_cookie_is_shown_the_code_page(room: AppServer, path: str) -> None:
     reply = room.ask("GET", path, headers={"Accept": "text/html"})
     assert (reply.status, location(reply)) == (302, "/join")
