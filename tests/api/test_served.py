@@ -103,21 +103,10 @@ def test_langchain_holds_a_conversation(served: AppServer) -> None:
 
 def test_llamaindex_holds_a_conversation(served: AppServer) -> None:
     from llama_index.core.llms import ChatMessage
-    from llama_index.llms.openai import OpenAI
+    from llama_index.llms.openai_like import OpenAILike
 
-    class OpenAILike(OpenAI):
-        """What llama-index-llms-openai-like adds, which is a package of its own: a model that OpenAI does not have."""
-
-        @property
-        def metadata(self) -> Any:
-            from llama_index.core.llms import LLMMetadata
-
-            return LLMMetadata(context_window=8192, is_chat_model=True, model_name=self.model)
-
-        def _tokenizer(self) -> None:
-            return None
-
-    model = OpenAILike(model="echo", api_base=f"{served.address}/v1", api_key="not-needed", max_retries=0)
+    model = OpenAILike(model="echo", api_base=f"{served.address}/v1", api_key="not-needed", is_chat_model=True,
+                       context_window=8192, max_retries=0)  # fmt: skip
     history = [ChatMessage(role="user", content="hello there")]
     for expected in ("hello there", SECOND):
         parts = list(model.stream_chat(history))
