@@ -17,9 +17,8 @@ from engine.backends.ollama import OllamaServer
 from engine.errors import BackendError, EngineError, ServerFailed, Unauthorized
 from engine.providers import Provider, providers
 
-TEST_S = 5.0
-DETECT_S = 0.6  # per call; the whole of `detect` takes less than a second
-PATIENCE_S = 0.9
+TEST_S = 10.0
+DETECT_S = 0.9  # the whole of it
 PLACES = (("lmstudio", 1234), ("ollama", 11434), ("llama-server", 8080), ("llama-server", 9931), ("vllm", 8000))
 MODELS_MAX = 2000
 
@@ -94,11 +93,15 @@ def alive(row: Provider, address: str, key: str | None) -> bool:
     return problem is None or isinstance(problem, Unauthorized)
 
 
-def detect(places: tuple[tuple[str, int], ...] = PLACES, host: str = "127.0.0.1") -> tuple[Detected, ...]:
-    """The LM Studio, Ollama, llama.cpp and vLLM servers that run on this machine, in less than a second."""
+def detect(
+    places: tuple[tuple[str, int], ...] = PLACES, host: str = "127.0.0.1", seconds: float = DETECT_S
+) -> tuple[Detected, ...]:
+    """The LM Studio, Ollama, llama.cpp and vLLM servers that run on this machine; whoever takes more than `seconds`
+    is not among them.
+    """
     rows = providers()
     asked = [(rows[row], f"http://{host}:{port}/v1") for row, port in places]
-    found = _together([partial(_recognized, row, url) for row, url in asked], PATIENCE_S)
+    found = _together([partial(_recognized, row, url, seconds) for row, url in asked], seconds)
     return tuple(
         Detected(row.id, row.name, url, connection)
         for at, (row, url) in enumerate(asked)
@@ -186,7 +189,7 @@ def _window(models: tuple[Served, ...]) -> int | None:
 def _props_window(address: str, key: str | None, seconds: float) -> int | None:
     """The window of one slot of a llama.cpp server; None for every other one."""
     try:
-        with JsonLine(root_of(address), key, seconds=min(seconds, 1.0)) as line:
+        with JsonLine(root_of(address), key, seconds=seconds) as line:
             told = line.get("/props")
     except EngineError:
         return None
@@ -195,21 +198,21 @@ def _props_window(address: str, key: str | None, seconds: float) -> int | None:
     return window if isinstance(window, int) else None
 
 
-def _recognized(row: Provider, url: str) -> Connection | None:
+def _recognized(row: Provider, url: str, seconds: float) -> Connection | None:
     """What answers there, where it is what usually listens on that port."""
     try:
-        if row.native is None and not _is(row.id, url):
+        if row.native is None and not _is(row.id, url, seconds):
             return None
-        return _asked(row, url, row.key_of(url), DETECT_S)
+        return _asked(row, url, row.key_of(url), seconds)
     except Unauthorized as error:
         return Connection(url, problem=error)
     except EngineError:
         return None
 
 
-def _is(kind: str, url: str) -> bool:
+def _is(kind: str, url: str, seconds: float) -> bool:
     """Whether a llama.cpp server or vLLM answers, told by a route that only they have. Raises EngineError."""
-    with JsonLine(root_of(url), None, seconds=DETECT_S) as line:
+    with JsonLine(root_of(url), None, seconds=seconds) as line:
         told = line.get("/props" if kind == "llama-server" else "/version")
     mark = "default_generation_settings" if kind == "llama-server" else "version"
     return isinstance(told, dict) and mark in told

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from tests.patience import SOON_S
 from tests.standins.lmstudio_server import lmstudio_standin
 from tests.standins.ollama_server import ollama_standin
 from tests.standins.openai_server import KEY, OpenAIStandIn
@@ -83,7 +84,7 @@ def test_models_are_loaded_unloaded_and_pulled_by_order(said: Said) -> None:
 def test_what_is_found_here_is_said(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     with ollama_standin() as ollama:
         places = (("ollama", ollama.port), ("vllm", 9))
-        monkeypatch.setattr("engine.connection.detect.__defaults__", (places, "127.0.0.1"))
+        monkeypatch.setattr("engine.connection.detect.__defaults__", (places, "127.0.0.1", SOON_S))
         assert run("detect", "--json") == 0
         assert [one["like"] for one in json.loads(said().out)["found"]] == ["ollama"]
     assert run("detect") == 0

@@ -19,6 +19,7 @@ from engine.settings import Settings, secret
 from engine.store import Store
 from engine.types import Message
 from engine.values import Values
+from tests.patience import SOON_S
 from tests.standins.lmstudio_server import lmstudio_standin
 from tests.standins.ollama_server import OllamaStandIn, ollama_standin
 from tests.standins.openai_server import KEY, OpenAIStandIn, openai_standin
@@ -200,7 +201,7 @@ def test_what_listens_on_this_machine(ollama: OllamaStandIn, openai_server: Open
         studio_port = int(studio.base_url.split(":")[2].split("/")[0])
         places = (("lmstudio", studio_port), ("ollama", ollama.port), ("llama-server", port), ("vllm", 9),
                   ("lmstudio", port), ("ollama", port))  # fmt: skip
-        found = connection.detect(places)
+        found = connection.detect(places, seconds=SOON_S)
     assert [one.row for one in found] == ["lmstudio", "ollama"]  # and neither of the others' servers is taken for one
     assert [model.id for model in found[0].connection.models] == ["plain", "other"]
 
@@ -208,7 +209,7 @@ def test_what_listens_on_this_machine(ollama: OllamaStandIn, openai_server: Open
 @pytest.mark.model
 def test_a_llama_server_is_known_by_its_own_route(bare_llama: Any) -> None:
     port = int(bare_llama.address.rsplit(":", 1)[1])
-    found = connection.detect((("llama-server", port),))
+    found = connection.detect((("llama-server", port),), seconds=SOON_S)
     row = provider("llama-server").model_copy(update={"base_url": f"{bare_llama.address}/v1"})
     assert [one.row for one in found] == ["llama-server"]
     assert isinstance(found[0].connection.problem, Unauthorized)  # who listens there wants a key

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.backends.base import Report
 from engine.backends.lmstudio_native import LMStudioServer
 from engine.backends.openai_compat import OpenAICompat
-from engine.backends.windows import ASK_S, Windows
+from engine.backends.windows import Windows
 
 if TYPE_CHECKING:
     from engine.providers import Provider
@@ -31,7 +31,7 @@ class LMStudio(OpenAICompat):
         return self._windows.of(self.base_url, self.model, self._loaded, self.provider.window)
 
     def _loaded(self) -> int | None:
-        return LMStudioServer(self.base_url, self._key, seconds=ASK_S).window_of(self.model)
+        return LMStudioServer(self.base_url, self._key, seconds=self._windows.ask_s).window_of(self.model)
 
     def _mended(self, report: Report, body: Mapping[str, Any]) -> Report:
         if self.window() is None:  # it was loaded by this very question

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from engine.backends.base import Control, Report, Request
 from engine.backends.http_errors import too_long
 from engine.backends.json_line import JsonLine, root_of
-from engine.backends.windows import ASK_S, Windows
+from engine.backends.windows import Windows
 from engine.errors import NotSupported, PromptTooLong, ServerFailed, StreamCut
 from engine.types import Capability, Event, Message, ReasoningDelta, Rendered, Stats, TextDelta, ToolCall, Usage
 
@@ -200,7 +200,7 @@ class Ollama:
         """Nothing is kept open."""
 
     def _trained(self) -> int | None:
-        return OllamaServer(self.base_url, self._key, seconds=ASK_S).show(self.model).trained
+        return OllamaServer(self.base_url, self._key, seconds=self._windows.ask_s).show(self.model).trained
 
     def _options(self, request: Request) -> dict[str, Any]:
         taken = self.provider.params

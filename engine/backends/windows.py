@@ -18,9 +18,10 @@ KEPT = 500
 
 
 class Windows:
-    """Windows in tokens by address and model. Thread safe."""
+    """Windows in tokens by address and model; whoever asks gives a server `ask_s` seconds. Thread safe."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, ask_s: float = ASK_S) -> None:
+        self.ask_s = ask_s
         self._clock = clock
         self._lock = threading.Lock()
         self._told: dict[tuple[str, str], tuple[int | None, float]] = {}

@@ -15,6 +15,7 @@ from engine.generation import Generation
 from engine.params import Params
 from engine.providers import provider
 from engine.types import Message, Result
+from tests.patience import SOON_S
 from tests.standins.lmstudio_server import JIT_WINDOW, LMStudioStandIn, lmstudio_standin
 
 ROW = provider("lmstudio")
@@ -54,9 +55,8 @@ def test_its_own_measurements_are_taken_where_they_come(studio: LMStudioStandIn)
 @pytest.mark.parametrize("version", [3, 4])
 def test_the_window_is_the_loaded_one_in_both_versions(version: int) -> None:
     with lmstudio_standin(version=version) as studio:
-        opened = LMStudio(
-            studio.base_url, "plain", None, ROW, windows=Windows(clock=iter(range(0, 10**6, 100)).__next__)
-        )
+        windows = Windows(clock=iter(range(0, 10**6, 100)).__next__, ask_s=SOON_S)
+        opened = LMStudio(studio.base_url, "plain", None, ROW, windows=windows)
         assert opened.window() is None
         studio.loaded["plain"] = 2048
         assert opened.window() == 2048

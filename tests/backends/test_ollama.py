@@ -10,6 +10,7 @@ import pytest
 
 from engine.backends.base import Control, Report, Request
 from engine.backends.ollama import Ollama, OllamaServer
+from engine.backends.windows import Windows
 from engine.errors import (
     EngineError,
     NotSupported,
@@ -24,6 +25,7 @@ from engine.generation import Generation
 from engine.params import Params
 from engine.providers import provider
 from engine.types import Message, Result, TextDelta, ToolCall
+from tests.patience import SOON_S
 from tests.standins.ollama_server import TRAINED, OllamaStandIn, ollama_standin
 from tests.standins.openai_server import KEY
 
@@ -37,7 +39,8 @@ def ollama() -> Iterator[OllamaStandIn]:
 
 
 def backend(server: OllamaStandIn, model: str = "plain", window: int = 4096, key: str | None = None) -> Ollama:
-    return Ollama(server.base_url, model, key, provider("ollama"), window=window)
+    windows = Windows(ask_s=SOON_S)
+    return Ollama(server.base_url, model, key, provider("ollama"), window=window, windows=windows)
 
 
 def asked(text: str = "Hi there", **params: Any) -> Request:
