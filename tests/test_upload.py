@@ -122,6 +122,7 @@ def test_a_connection_that_breaks_leaves_nothing(room: AppServer, folder: Path, 
 def test_a_large_file_goes_to_disk_and_not_through_memory(
     room: AppServer, folder: Path, teacher: dict[str, str]
 ) -> None:
+    assert send(room, TINY, "first.gguf", teacher).status == 201  # what is imported at first use is there
     process = psutil.Process(room.process.pid)
     head = make.gguf(tensors=[make.tensor("w", [LARGE // 4])], data=0)
     before, most = process.memory_info().rss, 0
