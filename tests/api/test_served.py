@@ -82,7 +82,7 @@ def test_curl_holds_a_conversation(served: AppServer) -> None:
     for expected in ("hello there", SECOND):
         body = json.dumps({"model": "echo", "messages": messages, "stream": True})
         command = [curl, "-sN", f"{served.address}/v1/chat/completions", "-H", "Content-Type: application/json", "-d"]
-        told = subprocess.run([*command, body], capture_output=True, check=True, timeout=240).stdout
+        told = subprocess.run([*command, body], capture_output=True, check=True, timeout=600).stdout
         assert said(chunks(told)) == expected
         messages += [{"role": "assistant", "content": expected}, {"role": "user", "content": SECOND}]
 
@@ -124,7 +124,7 @@ def test_the_llm_command_holds_a_conversation(served: AppServer, tmp_path: Path)
     environment = {**os.environ, "LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""}
     command = [sys.executable, "-W", "ignore", "-c", LLM, "chat", "-m", "atelier"]
     typed = f"hello there\n{SECOND}\nexit\n"
-    told = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=240, env=environment)
+    told = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=600, env=environment)
     assert told.returncode == 0, told.stderr
     assert told.stdout.index("hello there") < told.stdout.index(SECOND)
     engine = Engine(Settings(home=served.home))

@@ -275,6 +275,30 @@ def test_what_the_runtime_cannot_do_is_400(real: AppServer, path: str, body: dic
 
 
 @pytest.mark.model
+def test_other_protocols_are_answered_by_the_same_model(real: AppServer) -> None:
+    said_by_chat = chat(real, max_tokens=4, temperature=0).json["choices"][0]["message"]["content"]
+    body = {"messages": HI, "max_tokens": 4, "temperature": 0}
+    message = real.ask("POST", "/v1/messages", body).json
+    assert message["content"][0]["text"] == said_by_chat and message["stop_reason"] == "max_tokens"
+    usage, counted = message["usage"], real.ask("POST", "/v1/messages/count_tokens", {"messages": HI}).json
+    assert usage["input_tokens"] + usage.get("cache_read_input_tokens", 0) == counted["input_tokens"]
+    asked = {"input": HI, "max_output_tokens": 4, "temperature": 0, "stream": True}
+    lines = real.ask("POST", "/v1/responses", asked).body.decode().split("\n")
+    told = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert "".join(one["delta"] for one in told if one["type"].endswith("text.delta")) == said_by_chat
+    assert told[-1]["response"]["status"] == "incomplete" and told[-1]["response"]["usage"]["output_tokens"] == 4
+
+
+@pytest.mark.model
+def test_tokens_come_and_go_back(real: AppServer) -> None:
+    tokens = real.ask("POST", "/v1/tokenize", {"content": "Bonjour été", "with_pieces": True}).json["tokens"]
+    ids = [token["id"] for token in tokens]
+    assert real.ask("POST", "/v1/detokenize", {"tokens": ids}).json["content"] == "Bonjour été"
+    assert real.ask("POST", "/v1/detokenize", {"tokens": [10**6]}).status == 400
+    assert real.ask("POST", "/v1/embeddings", {"input": "x", "model": BUNDLED}).status == 501
+
+
+@pytest.mark.model
 def test_private_fields_stay_outside(real: AppServer) -> None:
     reply = chat(real, max_tokens=2, id_slot=1, n_cmpl=2, verbose=True, response_fields=["content"], lora=[{"id": 7}])
     assert reply.status == 200 and len(reply.json["choices"]) == 1 and "__verbose" not in reply.json
