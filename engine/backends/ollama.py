@@ -2,8 +2,8 @@
 catalogue.
 
 Its `/v1` has no word for the window, and cuts a long prompt in silence. So does `/api/chat`, unless `truncate` and
-`shift` are false; versions from before these fields cut all the same: a prompt that has more words than the window has
-tokens is refused here, since no token is longer than a word.
+`shift` are false; versions from before these fields cut all the same. No token is longer than a word: so a prompt with
+more words than the window has tokens is refused here, and an answer to fewer tokens than there were words is an error.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ WINDOW = 8192
 OPTIONS: Mapping[str, str] = {"max_tokens": "num_predict"}  # our names where they differ
 TOP_LEVEL = frozenset({"format", "keep_alive", "logprobs", "options", "think", "tools", "top_logprobs"})
 NANO = 1e9
+HALF, SURELY = 0.45, 0.9  # of the window, of the words
 _WORD = re.compile(r"\S*\w\S*")
 
 
@@ -154,7 +155,8 @@ class Ollama:
         """Thoughts, words and calls as they come, then the Report. Raises PromptTooLong, BackendError."""
         body, answer = self.body(request), _Answer()
         window: int = body["options"]["num_ctx"]
-        if words_of(request.messages) >= window:
+        words = words_of(request.messages)
+        if words >= window:
             raise PromptTooLong(None, window)
         with JsonLine(self._root, self._key, model=self.model) as line:
             try:
@@ -166,6 +168,8 @@ class Ollama:
             return
         if not answer.last.get("done"):
             raise StreamCut(f"{self._root} stopped before the end", received=answer.received)
+        if answer.was_cut(words, window):
+            raise PromptTooLong(None, window)
         yield from answer.calls
         yield answer.report(window)
 
@@ -277,6 +281,15 @@ class _Answer:
             self.calls.append(ToolCall(number, str(function.get("name", "")), arguments))
         if told.get("done"):
             self.last = told
+
+    def was_cut(self, words: int, window: int) -> bool:
+        """Whether a prompt of so many words was cut in silence: fewer tokens were read, and yet half a window of them.
+
+        Fewer than that may be what an old version had not read before; a new one tells these apart, and cuts nothing.
+        """
+        read = self.last.get("prompt_eval_count") or 0
+        told = "prompt_eval_cached_count" in self.last
+        return not told and HALF * window <= read < SURELY * words
 
     def report(self, window: int) -> Report:
         """The Report of a stream that came to its end; counts that were not told are None, never 0."""

@@ -98,6 +98,15 @@ def test_a_prompt_that_is_too_long_is_an_error_whatever_the_version(ollama: Olla
     assert not ollama.chats()
 
 
+def test_an_answer_to_a_prompt_that_was_cut_in_silence_is_an_error(ollama: OllamaStandIn) -> None:
+    """An old version reads 34 tokens of 80 and answers; the 40 words say that this cannot have been all."""
+    result = answer(backend(ollama, "old", window=64), asked("word " * 40))
+    assert isinstance(result.error, PromptTooLong) and result.error.window == 64
+    assert result.text and len(ollama.chats()) == 1  # what came stays to be seen
+    whole = answer(backend(ollama, "old", window=64), asked("word " * 30))
+    assert whole.error is None and whole.usage.prompt_tokens == 60
+
+
 def test_the_servers_own_refusal_names_our_window(ollama: OllamaStandIn) -> None:
     """A sign by itself is a token and no word: what only the server can know."""
     result = answer(backend(ollama, window=64), asked("! " * 80))

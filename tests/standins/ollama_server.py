@@ -2,7 +2,7 @@
 what goes wrong.
 
 A prompt that is too long is cut in silence to half the window and two tokens, unless `truncate` and `shift` are false;
-the model "old" knows neither field. Requests are recorded.
+the model "old" knows neither field, and has two tokens for a word. Requests are recorded.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self, body: dict[str, Any]) -> None:
         name, options = body["model"], body.get("options") or {}
         window = options.get("num_ctx", DEFAULT_WINDOW)
-        read, old = tokens(body["messages"]), name == "old"
+        old = name == "old"
+        read = tokens(body["messages"]) * (2 if old else 1)
         if read > window - 1:
             if not old and body.get("truncate") is False and body.get("shift") is False:
                 self._json(400, {"error": TOO_LONG})
