@@ -85,7 +85,7 @@ CSS = """
 @media (max-width: 1100px) { #chat-list { display: none; } #chat-list.turned { display: flex; } }
 .atelier-scroll { overflow-x: auto; }
 .atelier-end { align-items: end; }
-#endpoints-table td, #server-addresses td { overflow-wrap: anywhere; }
+#server-addresses td, #endpoints-table td:last-child { overflow-wrap: anywhere; min-width: 9rem; }
 .atelier-picture { display: flex; flex-wrap: wrap; gap: .4rem; align-items: stretch; }
 .atelier-picture > span { align-self: center; }
 .atelier-picture section { flex: 1 1 12rem; border: 1px solid #8886; border-radius: 6px; padding: .35rem .7rem; }

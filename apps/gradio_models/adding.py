@@ -9,7 +9,7 @@ import gradio as gr
 
 from apps.gradio_components import drop_zone
 from apps.gradio_kit import Ui
-from apps.gradio_models.parts import LINE, button
+from apps.gradio_models.parts import LINE, WRAP, button
 from apps.ui.dropzone import drop_data
 from engine.models.convert import KINDS as CONVERTED
 from engine.models.quantize import OFFERED
@@ -84,7 +84,7 @@ class Adding:
 def adding(ui: Ui) -> Adding:
     """Lay it out."""
     made: list[Any] = []
-    with gr.Tabs(elem_id="models-add-tabs"):
+    with gr.Tabs(elem_id="models-add-tabs", **WRAP):
         for name, build in (
             ("download", _download),
             ("quantize", _quantize),
@@ -102,7 +102,8 @@ def _download(ui: Ui, tab: gr.Tab) -> Download:
         curated = gr.Dropdown([], label=t("models_download.curated"), info=t("models_download.help"), scale=3,
                               min_width=220, elem_id="download-curated")  # fmt: skip
         start = button(t("models_download.start"), "download-start", variant="primary")
-    with gr.Accordion(t("models_download.curated"), open=False):
+    label = " · ".join(t(f"models_download.{name}") for name in ("kind", "size", "licence", "fit"))
+    with gr.Accordion(label, open=False):
         listed = gr.HTML(elem_id="download-list")
     with gr.Accordion(t("models_download.search"), open=False, elem_id="download-search-fold"):
         with gr.Row(elem_classes="atelier-end"):

@@ -14,6 +14,8 @@ from engine.runtime.load import KV_TYPES, RANGES
 
 FORMS = ("text", "json_schema", "grammar")
 LABELS = {"seed": "load_seed"}  # there is one of answers, too
+# In a menu of those that have no room, the buttons that lead to a tab would find none
+WRAP: dict[str, Any] = {"overflow_behavior": "wrap"}
 LINE: dict[str, Any] = {"max_lines": 1, "min_width": 140}
 
 
@@ -102,7 +104,7 @@ class Shelf:
 def shelf(ui: Ui) -> Shelf:
     """Lay it out."""
     listed = _list(ui)
-    with gr.Tabs(elem_id="models-card-tabs"):
+    with gr.Tabs(elem_id="models-card-tabs", **WRAP):
         made = {}
         for part, build in zip(PARTS, (_card, _settings, _template, _files), strict=True):
             with gr.Tab(ui.t(f"models_card.tab.{part}"), id=f"model-{part}", elem_id=f"model-{part}") as tab:

@@ -14,7 +14,7 @@ from apps.gradio_chat.trace import COLOURED
 from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_kit import Ui
 from apps.gradio_models.desk import Desk, paragraph, whole
-from apps.gradio_models.parts import LINE, button
+from apps.gradio_models.parts import LINE, WRAP, button
 from apps.ui import doors
 from engine.errors import EngineError
 from engine.requestlog import Level
@@ -94,7 +94,7 @@ class Server:
 def server(ui: Ui) -> Server:
     """Lay it out."""
     made: dict[str, Any] = {}
-    with gr.Tabs(elem_id="models-server-tabs"):
+    with gr.Tabs(elem_id="models-server-tabs", **WRAP):
         for name, build in (("where", _where), ("keys", _keys), ("log", _log), ("request", _asked)):
             with gr.Tab(ui.t(f"models_server.{name}"), id=f"server-{name}", elem_id=f"server-{name}") as tab:
                 made["asked" if name == "request" else name] = build(ui, tab)
@@ -136,7 +136,7 @@ def _log(ui: Ui, tab: gr.Tab) -> Log:
                             elem_id="log-level")  # fmt: skip
         filter_ = gr.Textbox("", label=t("models_log.filter"), placeholder=t("models_log.filter_hint"),
                              elem_id="log-filter", **LINE)  # fmt: skip
-        live = gr.Checkbox(False, label=t("models_log.live"), min_width=100, elem_id="log-live")
+        live = gr.Checkbox(False, label=t("models_log.live"), min_width=160, elem_id="log-live")
     return Log(tab, level, filter_, live, gr.HTML(elem_id="log-table"), gr.Timer(LIVE_S, active=False))
 
 
@@ -148,7 +148,7 @@ def _asked(ui: Ui, tab: gr.Tab) -> Asked:
         route = gr.Dropdown(routes, value=doors.ASKED[0], label=t("models_request.route"), scale=3, min_width=220,
                             elem_id="request-route")  # fmt: skip
         stream = gr.Checkbox(True, label=t("models_request.stream"), info=t("models_request.stream_help"),
-                             min_width=140)  # fmt: skip
+                             min_width=240)  # fmt: skip
     message = gr.Textbox(t("models_request.message_default"), label=t("models_request.message"), lines=2,
                          max_lines=6, elem_id="request-message")  # fmt: skip
     forms = [(t(f"code.{name}"), name) for name in doors.FORMS]

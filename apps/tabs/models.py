@@ -10,7 +10,7 @@ from apps.gradio_kit import Sidebar, Ui
 from apps.gradio_models.adding import adding
 from apps.gradio_models.desk import Desk, work
 from apps.gradio_models.events import Front, wire
-from apps.gradio_models.parts import shelf
+from apps.gradio_models.parts import WRAP, shelf
 from apps.gradio_models.reaching import endpoints
 from apps.gradio_models.running import running
 from apps.gradio_models.serving import server
@@ -25,7 +25,7 @@ def build(ui: Ui, bar: Sidebar, blocks: gr.Blocks) -> None:
     desk = Desk(ui, bar, work(ui))
     tabs: dict[str, gr.Tab] = {}
     made: list[Any] = []
-    with gr.Tabs(elem_id="models-tabs") as front:
+    with gr.Tabs(elem_id="models-tabs", **WRAP) as front:
         for name in TABS:
             with _tab(ui, name) as tabs[name]:
                 made.append(BUILT[name](ui))
