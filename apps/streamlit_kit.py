@@ -92,6 +92,11 @@ class Ui:
         given = {name: st.session_state.get(name) for name in BY_NAME}
         return Params({name: value for name, value in given.items() if value not in (None, "")})
 
+    @property
+    def moved(self) -> Params:
+        """Those parameters that somebody moved from where the model's configuration had put them."""
+        return self.params.apart(st.session_state.get(DEFAULTS, {}))
+
     def state(self, name: str, start: Callable[[], T]) -> T:
         """A value of this page that lasts as long as the browser's tab."""
         found: T = st.session_state.setdefault(f"{self.section}.{name}", start())

@@ -185,6 +185,11 @@ class Params(Mapping[str, Any]):
         """A copy in which `defaults` stand where nothing was said. Raises BadParameter."""
         return Params({**defaults, **self._said()}) if defaults else self
 
+    def apart(self, defaults: Mapping[str, Any]) -> Params:
+        """Only what was said and is neither in `defaults` so nor, where these are silent, our own default."""
+        start = {name: param.default for name, param in BY_NAME.items()} | dict(defaults)
+        return Params({name: value for name, value in self._said().items() if _plain(value) != _plain(start[name])})
+
     def seeded(self) -> Params:
         """A copy whose seed is a number, the given one or a fresh random one, so that it can be shown and repeated."""
         return self if self["seed"] is not None else self.replace(seed=random_seed())

@@ -16,7 +16,6 @@ from engine import instances
 from engine.decided import decided
 from engine.errors import EngineError
 from engine.models.configuration import Configuration, instance_id
-from engine.params import Params
 
 WORDS = {"yes": True, "no": False}
 
@@ -78,7 +77,8 @@ class Configuring:
 
     def _decided(self, model_id: str, values: Values) -> str:
         """What wins: first what somebody said; what is left to the engine folded. The left column is the request."""
-        words, asked = self.ui.words, Params(self.desk.bar.chosen(values)[1].changed())
+        words, (chosen, params) = self.ui.words, self.desk.bar.chosen(values)
+        asked = params.apart(self.ui.engine.defaults(self.ui.engine.catalog.card(chosen)))
         found = decided(self.ui.engine, model_id, request=asked)
         said = [one for one in found if one.source != "engine"]
         head, rest = model_card.decided_head(words), [one for one in found if one.source == "engine"]

@@ -11,8 +11,8 @@ from apps.streamlit_models.desk import Desk
 from apps.ui import model_card
 from engine import instances
 from engine.catalog import ModelCard
+from engine.decided import decided
 from engine.models.configuration import Configuration, instance_id
-from engine.models.deciding import configured, recommended_by, resolve
 from engine.params import BY_NAME
 from engine.runtime.load import KV_TYPES, RANGES
 
@@ -36,18 +36,11 @@ def configuration(desk: Desk, one: ModelCard) -> None:
 
 
 def _decided(desk: Desk, one: ModelCard) -> Any:
-    """Who says what of this model: the parameters of the left column are those of a request from this page."""
-    ui, kept = desk.ui, desk.ui.engine.configurations.get(one.id)
-    engine = {name: param.default for name, param in BY_NAME.items() if name in PARAMS}
-    settings = ui.engine.settings
-    engine |= {
-        "context": settings.window,
-        "slots": settings.slots,
-        "threads": settings.threads,
-        "batch": settings.batch,
-    }
-    said = {name: ui.params[name] for name in ui.params.given if ui.params[name] != BY_NAME[name].default}
-    return resolve({"request": said, "configuration": configured(kept), "gguf": recommended_by(one), "engine": engine})
+    """Who says what of this model: what somebody moved in the left column is what a request from this page says."""
+    ui = desk.ui
+    found = decided(ui.engine, one.id, request=ui.moved)
+    shown = (*PARAMS, *NUMBERS, "kv_type", "flash_attention", "ttl_s", "system", "template", "output")
+    return [row for row in found if row.source != "engine" or row.name in shown]
 
 
 def _form(desk: Desk, one: ModelCard) -> None:

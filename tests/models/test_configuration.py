@@ -177,3 +177,9 @@ def test_said_at_its_default_is_said() -> None:
     assert Params(temperature=0.7).over({"temperature": 0.2})["temperature"] == 0.7
     assert Params().over({"temperature": 0.2})["temperature"] == 0.2
     assert Params(temperature=0.7).replace(seed=1).over({"temperature": 0.2, "seed": 2})["seed"] == 1
+
+
+def test_what_somebody_moved_is_what_differs_from_where_it_stood() -> None:
+    shown = Params(temperature=0.2, top_k=40, stop=["#"], seed=3)
+    assert shown.apart({"temperature": 0.2, "stop": ["#"]}).changed() == {"seed": 3}
+    assert shown.apart({"top_k": 5}).given == {"temperature", "top_k", "stop", "seed"}
