@@ -10,6 +10,7 @@ import streamlit as st
 from apps import host
 from apps.streamlit_kit import guard, plain, table
 from apps.streamlit_models.desk import Desk
+from apps.streamlit_models.publishing import published
 from apps.ui import doors
 
 LOOK_EVERY_S = 2.0
@@ -158,5 +159,11 @@ def _request(desk: Desk) -> None:
         st.code(text, language=language, wrap_lines=True)
 
 
-PARTS: Mapping[str, Callable[[Desk], None]] = {"where": _where, "keys": _keys, "log": _log, "request": _request}
-TEACHERS = frozenset({"keys", "log"})
+PARTS: Mapping[str, Callable[[Desk], None]] = {
+    "where": _where,
+    "published": published,
+    "keys": _keys,
+    "log": _log,
+    "request": _request,
+}
+TEACHERS = frozenset({"published", "keys", "log"})

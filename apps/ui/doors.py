@@ -20,6 +20,7 @@ from engine import snippets
 from engine.errors import EngineError
 from engine.keys import ApiKey, Spent
 from engine.providers import Provider
+from engine.published import Offer
 from engine.requestlog import LEVELS, Served
 from engine.settings import secret
 
@@ -138,6 +139,16 @@ def _key(key: ApiKey, spent: Spent, words: Words) -> Row:
 
 def _day(when: datetime) -> str:
     return f"{when.astimezone():%Y-%m-%d}"
+
+
+def offer_head(words: Words) -> Row:
+    """The titles of `offer_rows`."""
+    return tuple(words.t(f"models_publish.{name}") for name in ("name", "answers", "documents"))
+
+
+def offer_rows(offers: Iterable[Offer], words: Words) -> list[Row]:
+    """One row a published preset: what clients ask for, who answers, how many collections it reads."""
+    return [(offer.name, offer.model, words.number(len(offer.collections))) for offer in offers]
 
 
 def log_head(words: Words) -> Row:

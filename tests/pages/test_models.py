@@ -14,6 +14,7 @@ from apps.classroom import Classroom
 from apps.options import Options
 from apps.ui.i18n import words
 from engine.person import LOCAL
+from engine.presets import Preset, Presets
 from engine.requestlog import Served
 from tests.models.gguf_files import gguf
 from tests.pages.conftest import ROOT, EchoEngine, texts
@@ -131,6 +132,23 @@ def test_a_key_is_shown_once_opens_and_ends(engine: EchoEngine) -> None:
     assert not app.code and "Ada's script" in texts(app) and text not in texts(app)
     app.button(key="models.key.revoke").click().run()
     assert engine.keys.check(text) is None and EN.t("models_keys.revoked") in texts(clean(app))
+
+
+def test_a_preset_is_published_under_a_name_and_withdrawn(engine: EchoEngine) -> None:
+    Presets(engine.library).save("local", Preset("Pirate", system="Speak like a pirate."))
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.server"] = "published"
+    tab_of(app, "server")
+    app.text_input(key="models.publish.name").set_value("course-assistant")
+    app.button(key="models.publish").click().run()
+    (offer,) = engine.published.list()
+    assert (offer.name, offer.model, offer.preset.system) == ("course-assistant", "echo", "Speak like a pirate.")
+    assert "| course-assistant | echo |" in texts(clean(app)).replace("\\", "")
+    app.text_input(key="models.publish.name").set_value("echo")
+    app.button(key="models.publish").click().run()
+    assert "bad_input" in app.error[0].value and len(engine.published.list()) == 1
+    app.button(key="models.offer.withdraw").click().run()
+    assert clean(app) and not engine.published.list()
 
 
 def test_origins_are_kept_as_browsers_write_them(engine: EchoEngine) -> None:
