@@ -82,7 +82,7 @@ class Endpoints:
         """The row of these fields, now kept; one of the same id is replaced, fields that are not given stay its own.
 
         `like` names a row whose nature a new one has. `shared` says that others use the machine: its addresses must be
-        public then. Raises AccessDenied, BadInput (`what` is the field, `reason` private_address for such an address).
+        public then. Raises AccessDenied, BadInput (`what` is the field, `reason` endpoint_private for such an address).
         """
         _teacher(role)
         row = self._made(fields, shared)
@@ -115,7 +115,7 @@ class Endpoints:
         return test_all(row, key)
 
     def check(self, row: Provider) -> None:
-        """Raises BadInput (`reason` private_address) for a row that may have public addresses alone and has another."""
+        """Raises BadInput (`reason` endpoint_private) for a row that may have public addresses alone and has others."""
         if row.public_only:
             for url in row.all_addresses():
                 self._check_public(url)
@@ -128,9 +128,11 @@ class Endpoints:
         try:
             row = Provider.model_validate({"name": row_id, **base, **given, "public_only": shared})
         except ValidationError as error:
-            raise BadInput(_sentence(error), what=str(error.errors()[0]["loc"][0])) from error
+            field = str(error.errors()[0]["loc"][0])
+            reason = {"id": "endpoint_id", "base_url": "endpoint_address"}.get(field, "endpoint_field")
+            raise BadInput(_sentence(error), what=field, reason=reason, name=field) from error
         if row_id in RESERVED:
-            raise BadInput(f"{row_id} is no name for an endpoint", what="id")
+            raise BadInput(f"{row_id} is no name for an endpoint", what="id", reason="endpoint_id")
         for url in (row.base_url, *row.addresses):
             typed_in(url)
         _check_variable(row)
@@ -141,7 +143,10 @@ class Endpoints:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         if host in _HERE and port in {place for _, place in PLACES}:
             return  # where `detect` looks anyway
-        checked(host, port, LOOK_UP_S, self._private_hosts, self._resolver)
+        try:
+            checked(host, port, LOOK_UP_S, self._private_hosts, self._resolver)
+        except BadInput as error:
+            raise BadInput(error.message, what="base_url", reason="endpoint_private", address=url) from error
 
 
 def admit(row: Provider, key: str | None, role: Role) -> None:
@@ -169,12 +174,13 @@ def _check_variable(row: Provider) -> None:
     if row.key_env is None:
         return
     if not _VARIABLE.fullmatch(row.key_env):
-        raise BadInput("the variable of a key ends in KEY or TOKEN", what="key_env")
+        raise BadInput("the variable of a key ends in KEY or TOKEN", what="key_env", reason="endpoint_variable")
     for other in providers().values():
         if other.key_env != row.key_env or (other.local and other.id == row.id):
             continue
         if not all(_host_of(other, url) for url in (row.base_url, *row.addresses)):
-            raise BadInput(f"{row.key_env} belongs to {other.name}, whose hosts are others", what="key_env")
+            text = f"{row.key_env} belongs to {other.name}, whose hosts are others"
+            raise BadInput(text, what="key_env", reason="endpoint_key", key=row.key_env, name=other.name)
 
 
 def _host_of(row: Provider, url: str) -> bool:

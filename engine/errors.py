@@ -81,6 +81,7 @@ class PromptTooLong(BadInput):
             told or f"the prompt has {prompt_tokens} tokens, the window {window}",
             prompt_tokens=prompt_tokens,
             window=window,
+            **({"reason": "uncounted"} if prompt_tokens is None else {}),
         )
         self.prompt_tokens = prompt_tokens
         self.window = window

@@ -133,7 +133,8 @@ def typed_in(base_url: str) -> Provider:
         or parts.fragment
         or not _WRITTEN.fullmatch(base_url)
     ):
-        raise BadInput("an endpoint is written http(s)://host[:port]/path, without user, query or fragment")
+        text = "an endpoint is written http(s)://host[:port]/path, without user, query or fragment"
+        raise BadInput(text, what="base_url", reason="endpoint_address")
     name = parts.netloc[:80]
     return Provider(id="endpoint", name=name, base_url=base_url, params=COMMON_PARAMS)
 

@@ -137,7 +137,7 @@ def test_addresses_typed_while_others_share_the_machine(endpoints: Endpoints, ur
         return
     with pytest.raises(BadInput) as refused:
         endpoints.add(fields, shared=True)
-    assert refused.value.details["reason"] == "private_address" and not endpoints.typed()
+    assert refused.value.details["reason"] == "endpoint_private" and not endpoints.typed()
     assert endpoints.add(fields).addresses == (url,)  # alone one may
 
 

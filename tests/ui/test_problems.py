@@ -62,11 +62,20 @@ def test_another_part_may_use_the_same_reason() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_reason_that_is_known_has_its_own_sentences(lang: Language) -> None:
     texts, own = words(lang), [key for key in catalogue(lang) if key.startswith("error_of.")]
-    assert len(own) == 34
+    assert len(own) == 48
     for key in own:
         _, code, reason, part = key.split(".")
         assert code in all_codes()
-        details = {"reason": reason, "address": "http://h", "status": 401, "model": "a/b", "key": "k", "name": "n"}
+        details = {
+            "reason": reason,
+            "address": "http://h",
+            "status": 401,
+            "model": "a/b",
+            "key": "k",
+            "name": "n",
+            "prompt_tokens": None,
+            "window": 64,
+        }
         shown = error_text(error_from({"code": code, "message": "", "details": details}), texts)
         assert getattr(shown, part) == texts.filled(key, details) and "–" not in shown.sentence
     plain = error_text(Unreachable("", address="http://h"), texts)
