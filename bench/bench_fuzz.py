@@ -47,19 +47,21 @@ def _one(folder: Path, model: str, count: int, *, random: bool) -> dict[str, Any
         described = json_of(address, "/v1/openapi.json")
         made = requests(described, ["echo"] if model == "echo" else [model], most)
 
-        def ask(asked: Asked) -> tuple[int, bytes]:
-            return send(address, asked)
+        warm, sizes, times = min(WARM, count // 2), list[int](), [time.perf_counter()]
 
-        warm = min(WARM, count // 2)
-        run(ask, made, warm, seed=not random)
-        before, started = process.memory_info().rss, time.perf_counter()
-        seen = run(ask, made, count - warm, seed=not random)
-        spent = time.perf_counter() - started
-        grown = (process.memory_info().rss - before) / 2**20
+        def ask(asked: Asked) -> tuple[int, bytes]:
+            told = send(address, asked)
+            times.append(time.perf_counter())
+            if len(times) > warm:
+                sizes.append(process.memory_info().rss)
+            return told
+
+        seen = run(ask, made, count, seed=not random)
         children = [child.memory_info().rss for child in psutil.Process(process.pid).children()]
     return {
-        "model": model, "requests": count, "per second": (count - warm) / spent, "grown (MiB)": grown,
-        "before (MiB)": before / 2**20, "worker (MiB)": sum(children) / 2**20,
+        "model": model, "requests": len(times) - 1, "per second": len(times) / (times[-1] - times[0]),
+        "grown (MiB)": (sizes[-1] - sizes[0]) / 2**20, "before (MiB)": sizes[0] / 2**20,
+        "worker (MiB)": sum(children) / 2**20,
         "answers": " ".join(f"{status}: {number}" for status, number in sorted(seen.items())),
     }  # fmt: skip
 

@@ -117,7 +117,8 @@ def curl(one: Operation, base: str) -> str:
     if one.method == "get":
         return f"curl '{base}{path}'"
     data = json.dumps(one.example or {}, ensure_ascii=False).replace("'", "'\\''")
-    return f"curl '{base}{path}' -H 'Content-Type: application/json' -H 'Authorization: Bearer ak-…' -d '{data}'"
+    headers = ("Content-Type: application/json", "Authorization: Bearer ak-…")
+    return " \\\n  ".join([f"curl '{base}{path}'", *(f"-H '{header}'" for header in headers), f"-d '{data}'"])
 
 
 def kind(field: Mapping[str, Any]) -> str:
