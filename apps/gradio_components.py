@@ -23,7 +23,7 @@ const root = document.createElement("div");
 root.className = "strips";
 shadow.append(look, root);
 {script}
-const draw = () => {function}(root, props.value, (choice) => trigger("{event}", choice));
+const draw = () => {function}(root, props.value, (choice) => trigger("{event}", {told}));
 draw();
 watch("value", draw);
 """
@@ -69,10 +69,20 @@ def waterfall(**options: Any) -> gr.HTML:
 
 def drop_zone(data: Mapping[str, Any], **options: Any) -> gr.HTML:
     """A place to drop a model file (`apps.ui.dropzone.drop_data`), which goes to our own route. Its event `ended` calls
-    a function with gr.EventData: `apps.ui.dropzone.ended_of(event._data)` tells how it went.
+    a function with gr.EventData, which `ended_of` reads.
     """
     made = {"value": dict(data), **options}
-    return _html("dropZone", made, dropzone.style(), dropzone.script(), event="ended")
+    # As text: what has a "path", as an error of ours may, Gradio takes for a file of its own
+    mount = {"event": "ended", "told": "{ text: JSON.stringify(choice) }"}
+    return _html("dropZone", made, dropzone.style(), dropzone.script(), **mount)
+
+
+def ended_of(event: gr.EventData) -> dropzone.Ended | None:
+    """How an upload ended; None for what is no such thing: a browser may say anything."""
+    try:
+        return dropzone.ended_of(json.loads(event._data["text"]))
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def tokens_value(pieces: Sequence[Piece], words: Words) -> dict[str, Any] | None:
@@ -90,7 +100,14 @@ def choice_of(event: gr.EventData, scored: Sequence[Scored]) -> Choice | None:
     return strips.choice_of(event._data, scored)
 
 
-def _html(function: str, options: dict[str, Any], style: str = "", script: str = "", event: str = "choose") -> gr.HTML:
+def _html(
+    function: str,
+    options: dict[str, Any],
+    style: str = "",
+    script: str = "",
+    event: str = "choose",
+    told: str = "choice",
+) -> gr.HTML:
     look, code = style or strips.style(), script or strips.script()
-    mount = _MOUNT.format(style=json.dumps(look), script=code, function=function, event=event)
+    mount = _MOUNT.format(style=json.dumps(look), script=code, function=function, event=event, told=told)
     return gr.HTML(html_template=_TEMPLATE, js_on_load=mount, apply_default_css=False, **options)

@@ -11,12 +11,12 @@ from typing import Any
 import gradio as gr
 
 from apps import gradio_kit as kit
+from apps.gradio_components import ended_of
 from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_models.adding import Adding
 from apps.gradio_models.desk import Desk, paragraph
 from apps.ui import bringing as shown
 from apps.ui import present
-from apps.ui.dropzone import ended_of
 from engine.errors import BadInput, EngineError
 from engine.jobs import Job
 from engine.models.curated import curated, curated_model
@@ -160,7 +160,7 @@ class Bringing:
 
     def dropped(self, values: Values, event: gr.EventData, request: gr.Request) -> Update:
         """What the browser tells of an upload that has ended; the file itself is where it belongs."""
-        ended, told = ended_of(event._data), self.parts.bring.told
+        ended, told = ended_of(event), self.parts.bring.told
         if ended is None:
             return {told: ""}
         said = kit.error_html(ended.error, self.ui) if ended.error else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
@@ -13,6 +14,7 @@ from apps.gradio_kit import Ui
 from apps.gradio_models.desk import Desk, paragraph
 from apps.gradio_models.parts import button
 from apps.ui import models as shown
+from apps.ui import present
 from engine import instances
 from engine.errors import EngineError
 from engine.jobs import OPEN
@@ -95,9 +97,10 @@ class Runs:
         said = self.desk.said(act)
         return self.look(values, request) | {self.parts.told: said}
 
-    def runtime(self, values: Values, request: gr.Request) -> Update:
-        """What computes here; what llama.cpp wrote is the teacher's to read."""
+    def runtime(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """What computes here, which takes a moment to find out; what llama.cpp wrote is the teacher's to read."""
         parts, words = self.parts, self.ui.words
+        yield {parts.runtime: kit.progress_html(present.Progress(words.t("models_running.runtime")))}
         rows = table_html(
             (words.t("models_card.fact"), words.t("models_card.value")), shown.runtime_rows(self.ui.engine, words)
         )
@@ -107,7 +110,7 @@ class Runs:
             title = html.escape(words.t("models_runtime.log"))
             text = html.escape("\n".join(lines))
             told[parts.log] = f"<details><summary>{title}</summary><pre class='atelier-scroll'>{text}</pre></details>"
-        return told
+        yield told
 
     def _log(self) -> tuple[str, ...]:
         engine = self.ui.engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -183,8 +184,12 @@ def test_files_are_imported_and_folders_added(page: Page, engine: EchoEngine, tm
     assert "small" in page.cards.look(page.values(), ME)[page.shelf.list.table]
     removed = page.bringing.remove({**page.values(), parts.kept: str(tmp_path / "models")}, ME)
     assert str(tmp_path) not in removed[parts.folders]
-    event: Any = SimpleNamespace(_data={"name": "x.gguf", "error": None})
-    assert "x.gguf" in page.bringing.dropped(page.values(), event, ME)[parts.told]
+    no_gguf = {"code": "bad_file", "message": "no", "details": {"path": "x", "reason": "no GGUF"}}
+    for error, said in ((None, "x.gguf"), (no_gguf, "bad_file")):
+        event: Any = SimpleNamespace(_data={"text": json.dumps({"name": "x.gguf", "error": error})})
+        assert said in page.bringing.dropped(page.values(), event, ME)[parts.told]
+    nothing: Any = SimpleNamespace(_data={"text": "{"})
+    assert page.bringing.dropped(page.values(), nothing, ME) == {parts.told: ""}
 
 
 def test_the_hub_out_of_reach_is_a_sentence(page: Page) -> None:
@@ -234,7 +239,7 @@ def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEng
 def test_what_runs_is_told(page: Page) -> None:
     told = page.runs.look(page.values(), ME)
     assert "No model is loaded" in told[page.running.table] and "Nobody" in told[page.running.more]
-    assert "threads" in page.runs.runtime(page.values(), ME)[page.running.runtime].lower()
+    assert "threads" in list(page.runs.runtime(page.values(), ME))[-1][page.running.runtime].lower()
 
 
 def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, student: Person, tmp_path: Path) -> None:
