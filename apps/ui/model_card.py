@@ -27,7 +27,7 @@ FACTS = (
 # fmt: on
 ALONE = frozenset({"parts", "experts"})  # not worth a row where there is one
 MILLION, BILLION = 10**6, 10**9
-SHOWN = 300  # characters of a value in a table
+SHOWN = 80  # characters of a value in a table
 
 
 def fact_head(words: Words) -> Row:
@@ -135,7 +135,7 @@ def setting(name: str, words: Words) -> str:
 
 
 def said(value: Any, words: Words) -> str:
-    """A setting's value in words, cut where it is long."""
+    """A setting's value in one line of words, cut where it is long."""
     if value is None:
         return words.t("models_config.unset")
     if isinstance(value, bool):
@@ -145,4 +145,5 @@ def said(value: Any, words: Words) -> str:
     if isinstance(value, float):
         return words.number(value, len(f"{value:g}".partition(".")[2]))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())  # a template has lines, a cell has one
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

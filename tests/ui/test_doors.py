@@ -84,6 +84,11 @@ def test_what_gave_way_is_told_with_who_said_it() -> None:
     assert told[1][1] == FR.t("models_config.unset")
 
 
+def test_a_template_is_one_line_of_a_table() -> None:
+    told = model_card.said("{% for message in messages %}\n" * 20, EN)
+    assert "\n" not in told and len(told) == model_card.SHOWN + 1 and told.endswith("…")
+
+
 def test_jobs_are_told_as_they_go_and_as_they_ended() -> None:
     going = shown.job_progress(JOB, EN, bytes_=True)
     assert going.share == 0.25 and "25\u00a0MB" in going.text and "100\u00a0MB" in going.text
