@@ -7,7 +7,17 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from engine.errors import BadInput, EngineError, PromptTooLong, QuotaSpent, RateLimited, TooManyRequests, UnknownModel
+from engine.errors import (
+    BadInput,
+    BadParameter,
+    EngineError,
+    PromptTooLong,
+    QuotaSpent,
+    RateLimited,
+    ServerFailed,
+    TooManyRequests,
+    UnknownModel,
+)
 
 CODES = {
     "prompt_too_long": "context_length_exceeded",
@@ -49,6 +59,16 @@ def _type(error: EngineError) -> str:
     if isinstance(error, TooManyRequests | RateLimited):
         return "rate_limit_error"
     return "invalid_request_error" if isinstance(error, BadInput) else "server_error"
+
+
+def whose(error: EngineError, backend: str) -> EngineError:
+    """The error as the client's where a live runtime of ours said 500: that is what llama.cpp says of messages that a
+    template cannot write.
+    """
+    ours = backend == "llamacpp" and isinstance(error, ServerFailed) and error.details.get("status") == 500
+    if not ours or "Context size" in error.message:
+        return error
+    return BadParameter(error.message, name=None, value=None, low=None, high=None)
 
 
 def status_of(error: EngineError) -> int:

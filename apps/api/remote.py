@@ -17,8 +17,8 @@ from typing import Any
 
 from apps.api.answer import Answer
 from apps.api.bodies import wanted_tokens
-from apps.api.errors import ApiError
-from engine.errors import EngineError
+from apps.api.errors import ApiError, whose
+from engine.errors import EngineError, ServerFailed
 from engine.generation import Generation
 from engine.model import Model
 from engine.params import PARAMS, Params
@@ -70,6 +70,8 @@ class Told:
                 for block in self._told(event):
                     yield block
             yield b"data: [DONE]\n\n"
+        except ServerFailed as error:
+            raise whose(error, self.model.card.backend) from error
         finally:
             generation.stop()
 

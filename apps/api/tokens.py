@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse
 
 from apps.api import messages
 from apps.api.bodies import ChatBody, ChatMessage, Open, check_token_ids, checked
-from apps.api.errors import ApiError
+from apps.api.errors import ApiError, whose
 from apps.api.local import _vocabulary as vocabulary
 from apps.api.metering import meter
 from apps.api.remote import Told
-from engine.errors import EngineError, NotSupported
+from engine.errors import EngineError, NotSupported, ServerFailed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -54,7 +54,10 @@ async def tokenize(call: Call) -> ASGIApp:
     if sum(name in body for name in ("content", "prompt", "messages")) != 1:
         raise ApiError("one of content, prompt and messages is needed", param="content")
     model = await call.answering(body.get("model"))
-    told = await to_thread.run_sync(_tokenized, call, model, body)
+    try:
+        told = await to_thread.run_sync(_tokenized, call, model, body)
+    except ServerFailed as error:
+        raise whose(error, model.card.backend) from error
     window = await to_thread.run_sync(model.window)
     return JSONResponse({"tokens": told, "count": len(told), "max_model_len": window, "model": model.card.id})
 
@@ -88,7 +91,10 @@ async def message_tokens(call: Call) -> ASGIApp:
 async def _count(call: Call, body: dict[str, Any]) -> int:
     model = await call.answering(body.get("model"))
     said, params, extra = Told(model, call.person.id, body)._said()
-    return await to_thread.run_sync(lambda: model.count(model.request(said, params, extra=extra)))
+    try:
+        return await to_thread.run_sync(lambda: model.count(model.request(said, params, extra=extra)))
+    except ServerFailed as error:
+        raise whose(error, model.card.backend) from error
 
 
 def _tokenized(call: Call, model: Model, body: dict[str, Any]) -> list[Any]:

@@ -260,6 +260,8 @@ def test_completions_take_text_and_token_ids(real: AppServer) -> None:
         ("/v1/chat/completions", {"messages": HI, "grammar": "root ::= ("}),
         ("/v1/chat/completions", {"messages": HI, "json_schema": {"type": "zzz"}}),
         ("/v1/chat/completions", {"messages": [{"role": "assistant", "content": "a"}] * 2}),
+        ("/v1/chat/completions/input_tokens", {"messages": [{**HI[0], "tool_calls": [{"function": {"name": "x"}}]}]}),
+        ("/v1/tokenize", {"messages": [{**HI[0], "tool_calls": [{"function": {"name": "x"}}]}]}),
         (
             "/v1/chat/completions",
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]},
