@@ -163,9 +163,8 @@ class Bringing:
         ended, told = ended_of(event), self.parts.bring.told
         if ended is None:
             return {told: ""}
-        said = kit.error_html(ended.error, self.ui) if ended.error else ""
-        done = said or paragraph(self.ui.t("models_import.done", name=ended.name))
-        return self.opened(values, request) | {told: done}
+        said = kit.error_html(ended.error, self.ui) if ended.error else ""  # the rest the drop zone tells itself
+        return self.opened(values, request) | {told: said}
 
     def add(self, values: Values, request: gr.Request) -> Update:
         """Look into that folder, too."""

@@ -41,7 +41,7 @@ def wire(
     _front(desk, front, cards)
     _cards(desk, front, cards)
     _configuring(Configuring(desk, shelf), shelf)
-    _adding(desk, front, bringing)
+    _adding(desk, front, cards, bringing)
     _running(Runs(desk, running), front)
     _endpoints(Asking(desk, endpoints), front, cards)
     _server(Serving(desk, server), front)
@@ -120,11 +120,11 @@ def _bring(bringing: Bringing) -> list[Any]:
     ]
 
 
-def _adding(desk: Desk, front: Front, bringing: Bringing) -> None:
+def _adding(desk: Desk, front: Front, cards: Cards, bringing: Bringing) -> None:
     parts, work = bringing.parts, desk.work.written
     download, quantize, convert, bring = parts.download, parts.quantize, parts.convert, parts.bring
     front.tabs["add"].select(bringing.opened, _brought(bringing), _bring(bringing), **INTERNAL)
-    bring.drop.ended(bringing.dropped, _brought(bringing), [*_bring(bringing), bring.told], **INTERNAL)
+    dropped = bring.drop.ended(bringing.dropped, _brought(bringing), [*_bring(bringing), bring.told], **INTERNAL)
     download.start.click(bringing.download, {download.curated}, work, **INTERNAL)
     found = [download.repository, download.file, download.fetch, download.told]
     searched = [download.search.click, download.words.submit]
@@ -136,10 +136,12 @@ def _adding(desk: Desk, front: Front, bringing: Bringing) -> None:
     gr.on([quantize.model.change, quantize.kind.input], bringing.about, chosen, quantize.told, **ONE_LAST)
     convert.tab.select(bringing.converter, None, convert.told, **INTERNAL)
     convert.start.click(bringing.convert, {convert.folder, convert.kind}, work, **INTERNAL)
-    bring.start.click(bringing.bring, {bring.path}, [bring.told, bring.path], **INTERNAL)
+    brought = bring.start.click(bringing.bring, {bring.path}, [bring.told, bring.path], **INTERNAL)
     folders = [bring.folders, bring.folder, bring.kept, bring.remove, bring.told]
-    bring.add.click(bringing.add, {bring.folder}, folders, **INTERNAL)
-    bring.remove.click(bringing.remove, {bring.kept}, folders, **INTERNAL)
+    added = bring.add.click(bringing.add, {bring.folder}, folders, **INTERNAL)
+    removed = bring.remove.click(bringing.remove, {bring.kept}, folders, **INTERNAL)
+    for done in (dropped, brought, added, removed):
+        done.then(cards.picture, None, front.picture, **INTERNAL)
 
 
 def _running(runs: Runs, front: Front) -> None:
