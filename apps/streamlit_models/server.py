@@ -12,6 +12,7 @@ from apps.streamlit_kit import guard, plain, table
 from apps.streamlit_models.desk import Desk
 from apps.streamlit_models.publishing import published
 from apps.ui import doors
+from engine.serving import PER_MINUTE_MAX
 
 LOOK_EVERY_S = 2.0
 LASTS = {"persist_state": "session"}
@@ -53,6 +54,8 @@ def _cors(desk: Desk) -> None:
     t, kept = desk.ui.t, desk.ui.engine.serving.origins()
     st.text_area(t("models_server.cors"), "\n".join(kept), key=desk.key("cors"), help=t("models_server.cors_help"),
                  height=90, max_chars=4000)  # fmt: skip
+    st.number_input(t("models_server.rate"), 0, PER_MINUTE_MAX, desk.ui.engine.serving.per_minute(), 10,
+                    key=desk.key("rate"), help=t("models_server.rate_help"), width=240)  # fmt: skip
     st.button(t("models_server.cors_save"), icon=":material/save:", key=desk.key("cors.save"), on_click=desk.teach,
               args=(_allow,))  # fmt: skip
 
@@ -60,6 +63,7 @@ def _cors(desk: Desk) -> None:
 def _allow(desk: Desk) -> str:
     """Raises BadInput for what is no origin."""
     desk.ui.engine.serving.allow(str(desk.get("cors") or "").splitlines())
+    desk.ui.engine.serving.limit(int(desk.get("rate") or 0))
     return desk.ui.t("models_server.cors_saved")
 
 

@@ -154,8 +154,9 @@ def test_a_preset_is_published_under_a_name_and_withdrawn(engine: EchoEngine) ->
 def test_origins_are_kept_as_browsers_write_them(engine: EchoEngine) -> None:
     app = tab_of(page("models", lang="en", model="echo"), "server")
     app.text_area(key="models.cors").set_value("https://Example.org/\n")
+    app.number_input(key="models.rate").set_value(30)
     app.button(key="models.cors.save").click().run()
-    assert clean(app) and engine.serving.origins() == ("https://example.org",)
+    assert clean(app) and engine.serving.origins() == ("https://example.org",) and engine.serving.per_minute() == 30
 
 
 def test_the_log_is_filtered_by_level_and_words(engine: EchoEngine) -> None:
