@@ -153,9 +153,8 @@ def _asked(ui: Ui, tab: gr.Tab) -> Asked:
                          max_lines=6, elem_id="request-message")  # fmt: skip
     forms = [(t(f"code.{name}"), name) for name in doors.FORMS]
     form = gr.Radio(forms, value=doors.FORMS[0], label=t("models_request.copy"), elem_id="request-form")
-    return Asked(
-        tab, route, stream, message, form, gr.Code(language="shell", interactive=False, elem_id="request-code")
-    )
+    code = gr.Code(language="shell", label=t("models_request.copy"), interactive=False, elem_id="request-code")
+    return Asked(tab, route, stream, message, form, code)
 
 
 class Serving:
