@@ -10,8 +10,7 @@ from apps.streamlit_kit import plain
 from apps.streamlit_models.desk import Desk
 from apps.ui import bringing
 from engine.models.convert import KINDS, Converter, find_converter, how_to_get, start_convert
-from engine.models.quantize import OFFERED
-from engine.quality.asking import ask_quantized
+from engine.models.quantize import OFFERED, start_quantize
 
 PATH_MAX = 4000
 QUALITY = Path(__file__).parents[2] / "pages" / "quality.py"
@@ -41,7 +40,8 @@ def quantize(desk: Desk) -> None:
 def _quantize(desk: Desk) -> None:
     """What the fields say now: a click may come in the run of its own change."""
     model, kind = str(desk.get("quantize.model")), str(desk.get("quantize.kind"))
-    ask_quantized(desk.ui.engine, desk.ui.person, model, kind)
+    person = desk.ui.person
+    start_quantize(desk.ui.engine, person.id, model, kind, role=person.role)
 
 
 def convert(desk: Desk) -> None:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import AccessDenied, BadInput, BadParameter
 from engine.jobs import OPEN
-from engine.models.quantize import TASK as QUANTIZE
-from engine.models.quantize import part_of
 from engine.quality import examining, measuring, texts
 from engine.quality.evaluating import METHODS, Method
-from engine.quality.quantizations import KINDS, target_file
+from engine.quality.quantizations import KINDS
 from engine.quality.questions import OWN, read_items
 from engine.quality.results import Kept, Kind, Results, stamp
 from engine.quality.speed import Plan
-from engine.quality.weights import served_file, shipped_file
+from engine.quality.weights import served_file
 from engine.quality.windows import WINDOW
 
 if TYPE_CHECKING:
@@ -54,18 +52,6 @@ def ask_quantizations(
         raise AccessDenied("to quantize a model is the teacher's", role="teacher")
     chosen = tuple(dict.fromkeys(kinds))
     return measuring.submit_quantizations(engine, person.id, _checked(text), chosen, model, window=window)
-
-
-def ask_quantized(engine: Engine, person: Person, model: str, kind: str) -> Job:
-    """The job that writes a model of everybody's in another number format, measured by nobody. Raises AccessDenied for
-    a student, UnknownModel, NotSupported, BadParameter, BadInput.
-    """
-    if person.role != "teacher":
-        raise AccessDenied("to quantize a model is the teacher's", role="teacher")
-    source = shipped_file(engine, engine.catalog.card(model).id)
-    target = target_file(engine.settings, source, kind)
-    args = {"source": str(source), "target": str(target), "kind": kind, "threads": engine.settings.threads}
-    return engine.jobs.submit(person.id, QUANTIZE, args, f"{source.stem} → {kind}", (part_of(target),))
 
 
 def ask_speed(engine: Engine, person: Person, plan: Mapping[str, Any], model: str | None = None) -> Job:
