@@ -551,6 +551,7 @@ def test_a_page_has_no_teachers_powers_but_its_keys(tmp_path: Path) -> None:
     door = Door(tmp_path, origins=(PAGE[1],))
     assert door.ask("/v1/models", PAGE) == 200
     assert door.person is not None and (door.person.id, door.person.role) == ("local", "student")
+    assert door.person.lent and not door.person.reads
     key = ("Authorization", f"Bearer {door.keys.create(LOCAL)[1]}")
     assert door.ask("/v1/models", PAGE, key) == 200 and door.person == LOCAL
     assert door.ask("/v1/models", ("Origin", "http://localhost:8501")) == 200 and door.person is LOCAL
@@ -668,7 +669,10 @@ def _value(props: dict[str, Any]) -> str | None:
     return "echo" if choices is None or any("echo" in choice for choice in choices) else None
 
 
-@pytest.mark.parametrize("button", ["models.load", "models.unload", "room.wipe_confirm"])
+@pytest.mark.parametrize(
+    "button",
+    ["models.load", "models.unload", "models_publish.publish", "models_publish.withdraw", "room.wipe_confirm"],
+)
 def test_a_student_who_presses_a_hidden_button_of_gradio_is_refused(room: AppServer, button: str) -> None:
     student = {"Cookie": room.join(room.codes()["student"], "Ada")}
     assert room.gradio(headers=student).status == 200

@@ -16,6 +16,7 @@ from apps.gradio_models.cards import ADDRESS, Cards
 from apps.gradio_models.configuring import Configuring
 from apps.gradio_models.desk import Desk
 from apps.gradio_models.parts import Shelf
+from apps.gradio_models.publishing import Publishing
 from apps.gradio_models.reaching import Endpoints
 from apps.gradio_models.running import Running, Runs
 from apps.gradio_models.serving import Server, Serving
@@ -45,6 +46,7 @@ def wire(
     _running(Runs(desk, running), front)
     _endpoints(Asking(desk, endpoints), front, cards)
     _server(Serving(desk, server), front)
+    _published(Publishing(desk, server.published))
 
 
 def _work(desk: Desk, front: Front, cards: Cards, bringing: Bringing) -> None:
@@ -190,3 +192,13 @@ def _server(serving: Serving, front: Front) -> None:
     form = {asked.route, asked.stream, asked.message, asked.form, serving.desk.bar.model}
     changed = [asked.tab.select, asked.route.input, asked.stream.input, asked.message.change, asked.form.input]
     gr.on(changed, serving.code, form, asked.code, **ONE_LAST)
+
+
+def _published(publishing: Publishing) -> None:
+    parts = publishing.parts
+    for event, handler in (
+        (parts.tab.select, publishing.look),
+        (parts.publish.click, publishing.publish),
+        (parts.withdraw.click, publishing.withdraw),
+    ):
+        event(handler, {*parts.read, publishing.desk.bar.model}, parts.written, **INTERNAL)

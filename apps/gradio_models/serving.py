@@ -15,6 +15,7 @@ from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_kit import Ui
 from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.parts import LINE, WRAP, button
+from apps.gradio_models.publishing import Published, published
 from apps.ui import doors
 from engine.errors import EngineError
 from engine.requestlog import Level
@@ -86,6 +87,7 @@ class Server:
     """The tab."""
 
     where: Where
+    published: Published
     keys: Keys
     log: Log
     asked: Asked
@@ -95,7 +97,8 @@ def server(ui: Ui) -> Server:
     """Lay it out."""
     made: dict[str, Any] = {}
     with gr.Tabs(elem_id="models-server-tabs", **WRAP):
-        for name, build in (("where", _where), ("keys", _keys), ("log", _log), ("request", _asked)):
+        parts = (("where", _where), ("published", published), ("keys", _keys), ("log", _log), ("request", _asked))
+        for name, build in parts:
             with gr.Tab(ui.t(f"models_server.{name}"), id=f"server-{name}", elem_id=f"server-{name}") as tab:
                 made["asked" if name == "request" else name] = build(ui, tab)
     return Server(**made)

@@ -23,6 +23,7 @@ from apps.gradio_models.cards import Cards
 from apps.gradio_models.configuring import Configuring
 from apps.gradio_models.desk import Desk, work
 from apps.gradio_models.parts import shelf
+from apps.gradio_models.publishing import Publishing
 from apps.gradio_models.reaching import endpoints
 from apps.gradio_models.running import Runs, running
 from apps.gradio_models.serving import Serving, server
@@ -30,6 +31,7 @@ from apps.options import Options
 from engine.models.bundled import bundled_file
 from engine.models.configuration import Configuration
 from engine.person import Person
+from engine.presets import Preset, Presets
 from engine.settings import Settings
 from tests.gradio.conftest import EchoEngine, Obedient, Site
 
@@ -109,6 +111,7 @@ class Page:
         self.cards, self.configuring = Cards(self.desk, self.shelf), Configuring(self.desk, self.shelf)
         self.bringing, self.runs = Bringing(self.desk, self.adding), Runs(self.desk, self.running)
         self.asking, self.serving = Asking(self.desk, self.endpoints), Serving(self.desk, self.server)
+        self.publishing = Publishing(self.desk, self.server.published)
         self._blocks = blocks
 
     def values(self, **given: Any) -> dict[Any, Any]:
@@ -237,6 +240,24 @@ def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEng
     assert "fetch" in page.serving.code(page.values(model=MODEL, request_form="javascript"), ME).value
 
 
+def test_a_preset_is_published_under_a_name_and_withdrawn(page: Page, engine: EchoEngine) -> None:
+    parts, words = page.server.published, page.desk.ui.words
+    empty = page.publishing.look(page.values(), ME)
+    assert words.t("models_publish.no_presets") in empty[parts.table] and not empty[parts.form].visible
+    Presets(engine.library).save("local", Preset("tutor", system="Be brief."))
+    shown = page.publishing.look(page.values(), ME)
+    assert shown[parts.form].visible and shown[parts.preset].value == "tutor" and not shown[parts.offers].visible
+    asked = {**page.values(model="echo", published_name="course <b>"), parts.preset: "tutor"}
+    assert "bad_input" in page.publishing.publish(asked, ME)[parts.told]
+    told = page.publishing.publish({**asked, parts.name: "course-assistant"}, ME)
+    (offer,) = engine.published.list()
+    assert (offer.name, offer.model, offer.preset.system) == ("course-assistant", "echo", "Be brief.")
+    assert told[parts.offer].value == offer.name and offer.name in told[parts.table] and told[parts.name] == ""
+    assert set(told) <= set(parts.written)
+    withdrawn = page.publishing.withdraw({**page.values(), parts.offer: offer.name}, ME)
+    assert engine.published.list() == () and not withdrawn[parts.offers].visible
+
+
 def test_what_runs_is_told(page: Page) -> None:
     told = page.runs.look(page.values(), ME)
     assert "No model is loaded" in told[page.running.table] and "Nobody" in told[page.running.more]
@@ -266,12 +287,15 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
         page.asking.test(page.values(endpoint_chosen="ollama"), ME)[page.endpoints.told],
         page.serving.allow(page.values(), ME)[page.server.where.told],
         page.serving.create(page.values(), ME)[page.server.keys.once],
+        page.publishing.publish(page.values(), ME)[page.server.published.told],
+        page.publishing.withdraw(page.values(), ME)[page.server.published.told],
         page.runs.unload({**page.values(), page.running.chosen: MODEL}, ME)[page.running.told],
     ]
     assert [text for text in refused if "access_denied" not in text] == []
     assert engine.keys.list(student.id) == () and "teacher" in page.serving.log(page.values(), ME)
     assert page.runs.look(page.values(), ME)[page.running.more] == ""
     assert page.configuring.look(chosen, ME)[parts.settings.form].visible is False
+    assert page.publishing.look(page.values(), ME)[page.server.published.form].visible is False
     told = page.bringing.opened(page.values(), ME)[page.adding.bring.folders]
     assert told == ""
 
