@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from engine.addresses import Resolver, checked, resolve
 from engine.backends.line import is_here
 from engine.connection import PLACES, Connection, Detected, detect, test, test_all
 from engine.errors import AccessDenied, BadInput, NotFound
 from engine.person import LOCAL_OWNER
 from engine.providers import COMMON_PARAMS, Provider, origin, providers, typed_in
-from engine.rag.addresses import Resolver, checked, resolve
 from engine.values import Values
 
 __all__ = ["Connection", "Detected", "Endpoints", "detect", "test", "test_all"]

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
+from engine.addresses import Resolver, checked, resolve
 from engine.errors import BadInput, EngineError, ServerFailed, StreamCut, TimedOut, Unreachable
-from engine.rag.addresses import Resolver, checked, resolve
 
 PORTS = {"http": 80, "https": 443}
 MORE_PORTS = frozenset({80, 443, 8000, 8008, 8080, 8443})

@@ -1,4 +1,4 @@
-"""Which network addresses a page of the web may have: public ones, looked up once and then connected to as they are.
+"""Which network addresses a host has and which of them are public: looked up once, and then connected to as they are.
 
 Knows no HTTP.
 """
