@@ -123,10 +123,10 @@ def paragraph(text: str) -> str:
     return f"<p role='status'>{html.escape(text)}</p>"
 
 
-def whole(text: Any, name: str) -> int | None:
+def whole(text: Any, name: str, low: int = 1) -> int | None:
     """A whole number that somebody typed; None for an empty field. Raises BadParameter."""
     typed = str(text if text is not None else "").strip()
     try:
         return int(typed) if typed else None
     except ValueError as error:
-        raise BadParameter(f"{name}={typed[:60]!r}", name=name, value=typed[:60], low=1, high=None) from error
+        raise BadParameter(f"{name}={typed[:60]!r}", name=name, value=typed[:60], low=low, high=None) from error

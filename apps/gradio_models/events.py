@@ -177,9 +177,9 @@ def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
 
 def _server(serving: Serving, front: Front) -> None:
     where, keys, log, asked = serving.parts.where, serving.parts.keys, serving.parts.log, serving.parts.asked
-    places = [where.shown, where.cors, where.origins, where.told]
-    gr.on([front.tabs["server"].select, where.tab.select], serving.where, {where.origins}, places, **INTERNAL)
-    where.save.click(serving.allow, {where.origins}, [where.told, where.origins], **INTERNAL)
+    places, set_ = [where.shown, where.cors, where.origins, where.rate, where.told], {where.origins, where.rate}
+    gr.on([front.tabs["server"].select, where.tab.select], serving.where, set_, places, **INTERNAL)
+    where.save.click(serving.allow, set_, [where.told, where.origins, where.rate], **INTERNAL)
     typed = {keys.name, keys.days, keys.requests, keys.tokens, keys.chosen}
     written = [keys.form, keys.once, keys.table, keys.chosen, keys.revoke, keys.name]
     keys.tab.select(serving.keys, typed, written, **INTERNAL)

@@ -26,12 +26,13 @@ DAYS_MAX = 36500
 
 @dataclass(frozen=True)
 class Where:
-    """Addresses and routes, and which sites may call them."""
+    """Addresses and routes, which sites may call them, and how often anybody may."""
 
     tab: gr.Tab
     shown: gr.HTML
     cors: gr.Column
     origins: gr.Textbox
+    rate: gr.Textbox
     save: gr.Button
     told: gr.HTML
 
@@ -110,8 +111,10 @@ def _where(ui: Ui, tab: gr.Tab) -> Where:
     with gr.Column(visible=False) as cors:
         origins = gr.Textbox("", label=t("models_server.cors"), info=t("models_server.cors_help"), lines=2,
                              max_lines=6, elem_id="server-origins")  # fmt: skip
+        rate = gr.Textbox("", label=t("models_server.rate"), info=t("models_server.rate_help"),
+                          elem_id="server-rate", **LINE)  # an empty number would be 0: no limit  # fmt: skip
         save = button(t("models_server.cors_save"), "server-cors-save")
-    return Where(tab, shown, cors, origins, save, gr.HTML(elem_classes="atelier-slot", elem_id="server-told"))
+    return Where(tab, shown, cors, origins, rate, save, gr.HTML(elem_classes="atelier-slot", elem_id="server-told"))
 
 
 def _keys(ui: Ui, tab: gr.Tab) -> Keys:
@@ -179,17 +182,22 @@ class Serving:
         teacher = self.desk.is_teacher(request)
         origins = "\n".join(ui.engine.serving.origins()) if teacher else ""
         return {parts.shown: f"<p>{html.escape(words.t('models_server.running'))}</p>{told}", parts.told: "",
-                parts.cors: gr.Column(visible=teacher), parts.origins: origins}  # fmt: skip
+                parts.cors: gr.Column(visible=teacher), parts.origins: origins,
+                parts.rate: str(ui.engine.serving.per_minute()) if teacher else ""}  # fmt: skip
 
     def allow(self, values: Values, request: gr.Request) -> Update:
-        """These sites from now on."""
-        parts = self.parts.where
+        """These sites and so many requests from now on; an empty rate stays as it was."""
+        parts, serving = self.parts.where, self.ui.engine.serving
         try:
             self.desk.teacher(request)
-            kept = self.ui.engine.serving.allow(str(values[parts.origins] or "").splitlines())
+            rate = whole(values[parts.rate], "requests_per_minute", low=0)
+            kept = serving.allow(str(values[parts.origins] or "").splitlines())
+            if rate is not None:
+                serving.limit(rate)
         except EngineError as error:
             return {parts.told: kit.error_html(error, self.ui)}
-        return {parts.told: paragraph(self.ui.t("models_server.cors_saved")), parts.origins: "\n".join(kept)}
+        told = paragraph(self.ui.t("models_server.cors_saved"))
+        return {parts.told: told, parts.origins: "\n".join(kept), parts.rate: str(serving.per_minute())}
 
     def keys(self, values: Values, request: gr.Request) -> Update:
         """The teacher's keys, and what each has used today."""

@@ -228,6 +228,12 @@ def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEng
     assert "/v1" in page.serving.where(page.values(), ME)[parts.where.shown]
     told = page.serving.allow(page.values(server_origins="HTTP://Lab.example:80/"), ME)
     assert told[parts.where.origins] == "http://lab.example" and engine.serving.origins() == ("http://lab.example",)
+    shown = page.serving.where(page.values(), ME)
+    assert shown[parts.where.rate] == told[parts.where.rate] == str(engine.serving.per_minute())
+    assert page.serving.allow(page.values(server_rate="90"), ME)[parts.where.rate] == "90"
+    for wrong, code in (("often", "bad_parameter"), ("-1", "bad_input")):
+        assert code in page.serving.allow(page.values(server_rate=wrong), ME)[parts.where.told]
+    assert engine.serving.per_minute() == 90
     made = page.serving.create(page.values(key_name="for <b>"), ME)
     assert "ak-" in made[parts.keys.once] and "for &lt;b&gt;" in made[parts.keys.table]
     assert "ak-" not in page.serving.keys(page.values(), ME)[parts.keys.once]
@@ -285,7 +291,7 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
         page.asking.detect(page.values(), ME)[page.endpoints.told],
         page.asking.save(page.values(endpoint_id="x"), ME)[page.endpoints.told],
         page.asking.test(page.values(endpoint_chosen="ollama"), ME)[page.endpoints.told],
-        page.serving.allow(page.values(), ME)[page.server.where.told],
+        page.serving.allow(page.values(server_rate="0"), ME)[page.server.where.told],
         page.serving.create(page.values(), ME)[page.server.keys.once],
         page.publishing.publish(page.values(), ME)[page.server.published.told],
         page.publishing.withdraw(page.values(), ME)[page.server.published.told],
