@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -195,7 +195,7 @@ class Guard:
         key = api_key(headers)
         found = await to_thread.run_sync(self._by_key, key) if key else None
         if found is None and not self.options.guarded and await self._cors.names(origin):
-            return Visit(replace(LOCAL, role="student"))
+            return Visit(LOCAL.as_student())
         return found
 
     async def _visit(self, path: str, headers: Headers) -> Visit | None:

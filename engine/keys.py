@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -81,7 +81,7 @@ class Keys:
         tokens_per_day: int | None = None,
     ) -> tuple[ApiKey, str]:
         """The new key and its text `ak-…`, which nobody can tell again. It acts for that person, and with `role`
-        "student" without a teacher's powers.
+        "student" without a teacher's powers and private collections.
 
         Raises NotFound, BadInput: a name above 80 letters, a quota or lifetime below 1, more than 200 keys that open.
         """
@@ -200,7 +200,7 @@ def _digest(raw: str) -> str:
 
 def _person(row: Any, key: ApiKey) -> Person:
     person = Person(row["owner"], row["nickname"], row["owner_role"], _when(row["joined"]), _when(row["last_seen"]))
-    return replace(person, role="student") if key.role == "student" else person
+    return person.as_student() if key.role == "student" else person
 
 
 def _api_key(row: Any) -> ApiKey:

@@ -122,13 +122,14 @@ def _rag_search(engine: Engine, person: Person, given: RagSearch) -> dict[str, A
     from engine.rag.retrieval import Asking, default, search
 
     if given.collection is None:
-        known = [one for one in engine.collections.list(person.id) if one.owner == person.id]
+        known = [one for one in engine.collections.list(person.reads) if one.owner == person.id]
     else:
-        known = [engine.collections.find(person.id, given.collection)]
+        known = [engine.collections.find(person.reads, given.collection)]
     if not known:
         raise NotFound("there is no collection of yours yet", what="collection", key="")
     wanted = replace(default(known[0].embedder), k=given.k) if len(known) == 1 else None
-    found = search(engine, person.id, [one.id for one in known], given.question, wanted, asking=Asking(person.role))
+    asking = Asking(person.role, lent=person.lent)
+    found = search(engine, person.id, [one.id for one in known], given.question, wanted, asking=asking)
     passages = [
         {"document": one.chunk.name, "page": one.chunk.page, "text": one.chunk.text, "scores": dict(one.scores)}
         for one in found.passages[: given.k]

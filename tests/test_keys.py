@@ -114,6 +114,14 @@ def test_a_key_may_have_less_power_than_its_owner_and_never_more(plain: Store) -
     assert [found[0].role for found in opened if found] == ["teacher", "student", "teacher", "student"]
 
 
+def test_a_key_with_less_power_than_its_owner_reads_nothing_private(plain: Store) -> None:
+    keys, student = Keys(plain), People(plain).join("s", "student")
+    whose = (LOCAL, None), (LOCAL, "student"), (LOCAL, "teacher"), (student, "student"), (student, None)
+    opened = [keys.check(keys.create(who, role=role)[1]) for who, role in whose]
+    assert [found[0].lent for found in opened if found] == [False, True, False, False, False]
+    assert [found[0].reads for found in opened if found] == ["local", "", "local", student.id, student.id]
+
+
 def test_requests_of_a_day_are_counted_and_bounded(keys: Keys, clock: Clock) -> None:
     key, raw = keys.create(LOCAL, requests_per_day=2)
     for _ in range(2):

@@ -53,7 +53,7 @@ class Call:
 
     async def collection(self, name: str) -> Collection:
         """The collection behind `rag/<name>` that this person may read."""
-        return await to_thread.run_sync(grounded.collection_of, self.engine, self.person.id, name)
+        return await to_thread.run_sync(grounded.collection_of, self.engine, self.person.reads, name)
 
     async def offer(self, name: str | None) -> Offer | None:
         """What the teacher published under that name."""

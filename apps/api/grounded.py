@@ -87,7 +87,7 @@ class FromDocuments(Told):
         how = asked(body)
         rest = {name: value for name, value in body.items() if name != "rag"}
         return cls(model, person.id, rest, name=PREFIX + collection.name, engine=engine, collection=collection, how=how,
-                   asking=Asking(person.role))  # fmt: skip
+                   asking=Asking(person.role, lent=person.lent))  # fmt: skip
 
     def _begun(self) -> Answering | Speaking:  # type: ignore[override]
         assert self.engine and self.collection

@@ -48,7 +48,7 @@ async def models(call: Call) -> ASGIApp:
 
 def _all_listed(call: Call) -> list[dict[str, Any]]:
     engine = call.engine
-    collections = engine.collections.list(call.person.id)
+    collections = engine.collections.list(call.person.reads)
     rows = [*map(_listed, engine.catalog.cards()), *embedding_models(engine)]
     return [*rows, *map(offered.listed, engine.published.list()), *map(grounded.listed, collections)]
 

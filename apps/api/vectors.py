@@ -170,7 +170,7 @@ def _embedder(call: Call, wanted: str | None) -> tuple[str, Embedder]:
     name = embedder_name(call.engine, wanted)
     meter(call.request.scope).model = name
     try:
-        return name, call.engine.embedders.of(call.person.id, name, Asking(call.person.role))
+        return name, call.engine.embedders.of(call.person.id, name, Asking(call.person.role, lent=call.person.lent))
     except NotFound as error:
         raise UnknownModel(error.message, model=wanted or name) from error
 

@@ -49,12 +49,14 @@ def default(embedder: str) -> Retrieval:
 @dataclass(frozen=True)
 class Asking:
     """Whose powers a search has: a student brings a key of their own for an embedder behind an endpoint. `provider` is
-    whose key it is (a row of providers.toml), and nobody else is sent it; None: it is meant for the embedder.
+    whose key it is (a row of providers.toml), and nobody else is sent it; None: it is meant for the embedder. `lent`:
+    somebody asks in another's name, and spends no key that the other brought.
     """
 
     role: Literal["teacher", "student"] = "teacher"
     key: str | None = field(default=None, repr=False)
     provider: str | None = None
+    lent: bool = False
 
 
 class Embedders:
@@ -83,7 +85,7 @@ class Embedders:
     def of(self, owner: str, name: str, asking: Asking) -> Embedder:
         """The same with that person's powers, and the key of their visit where none is given."""
         who = powers(name, asking)
-        key = who.key or self._engine.visit_keys.of(owner, name)
+        key = who.key or (None if asking.lent else self._engine.visit_keys.of(owner, name))
         return self.get(name, replace(who, key=key, provider=None))
 
     def identity(self, embedder: Embedder) -> Identity:

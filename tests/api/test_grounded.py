@@ -14,6 +14,8 @@ from apps import host
 from apps.api.routes import api
 from engine import Engine, Settings
 from engine.person import Person
+from engine.presets import Preset
+from engine.published import Offer
 from engine.rag import retrieval as searching
 from engine.rag.retrieval import Found
 from engine.rag.values import Chunk, Passage, Retrieval
@@ -49,11 +51,11 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def client(person: str = "local", role: Any = "teacher") -> TestClient:
+def client(person: str = "local", role: Any = "teacher", *, lent: bool = False) -> TestClient:
     app = api()
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("state", {})["person"] = Person(person, person, role)
+        scope.setdefault("state", {})["person"] = Person(person, person, role, lent=lent)
         await app(scope, receive, send)
 
     return TestClient(guarded)
@@ -123,6 +125,20 @@ def test_collections_are_models_of_their_owner_alone(desk: Engine, texts: list[s
     missing = ask(other)
     assert missing.status_code == 404 and missing.json()["error"]["code"] == "model_not_found"
     assert other.get("/v1/models/rag/cours").status_code == 404
+
+
+def test_a_key_that_was_handed_out_reads_what_is_shared_alone(desk: Engine, texts: list[str]) -> None:
+    private, shared = (desk.collections.create("local", name) for name in ("cours", "for all"))
+    desk.collections.share("local", shared.id)
+    holder = client("local", "student", lent=True)
+    listed = [row["id"] for row in holder.get("/v1/models").json()["data"] if row["owned_by"] == "rag"]
+    assert listed == ["rag/for all"]
+    for name in ("rag/cours", f"rag/{private.id}"):
+        for refused in (ask(holder, model=name), holder.get(f"/v1/models/{name}")):
+            assert refused.status_code == 404 and refused.json()["error"]["code"] == "model_not_found"
+    assert ask(holder, model="rag/for all").json()["citations"][0]["text"] == TEXTS[0]
+    desk.published.publish(Offer("course", Preset("course"), "echo", collections=(private.id,)))
+    assert ask(holder, model="course").status_code == 200  # to publish it was to lend it
 
 
 @pytest.mark.parametrize(

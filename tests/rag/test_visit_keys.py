@@ -74,6 +74,8 @@ def test_searches_and_jobs_use_it_and_nothing_keeps_it(desk: Engine, monkeypatch
         start(desk, anne, one.id, [pasted("a", "texte")])
     assert [(one.role, one.key) for one in asked] == [("student", KEY), ("student", None)]
     assert [secrets["key"] for _, secrets in handed] == [KEY, None] and KEY not in repr([args for args, _ in handed])
-    assert KEY not in repr(asked)
+    with pytest.raises(AccessDenied):
+        search(desk, anne, mine.id, "question", asking=Asking("student", lent=True))
+    assert asked.pop().key is None and KEY not in repr(asked)
     stored = [path for path in desk.settings.home.rglob("*") if path.is_file()]
     assert stored and not any(KEY.encode() in path.read_bytes() for path in stored)
