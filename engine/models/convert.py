@@ -41,6 +41,7 @@ KINDS = {"F16": 1.0, "BF16": 1.0, "Q8_0": 0.55, "F32": 2.0}  # size against weig
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
 WRITING = re.compile(r"Writing:\s+(\d{1,3})%")
 LAST_WORDS = 20
+CONFIGURATIONS = ("tokenizer_config.json", "processor_config.json", "preprocessor_config.json")  # may name code, too
 JSON_MAX = 64 << 20
 CHECK_S = 60
 LIST_MISSING = (
@@ -104,7 +105,8 @@ def hub_folder(path: Path) -> HubFolder:
     if not path.is_dir():
         raise _bad(path, "not_a_folder", "is no folder")
     config = _read_json(path / "config.json", "no_config")
-    if "auto_map" in config or any(path.glob("*.py")):
+    others = [_read_json(path / name, "bad_config") for name in CONFIGURATIONS if (path / name).exists()]
+    if any("auto_map" in one for one in (config, *others)) or any(path.glob("*.py")):
         raise _bad(path, "program_code", "brings program code of its own, which the converter would run")
     if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "tekken.json")):
         raise _bad(path, "no_tokenizer", "has no tokenizer.json and no tokenizer.model")
@@ -246,6 +248,8 @@ def _weights(path: Path) -> list[Path]:
 
 def _read_json(path: Path, reason: str) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ValueError("no regular file")
         if path.stat().st_size > JSON_MAX:
             raise ValueError(f"more than {JSON_MAX >> 20} MiB")
         told = json.loads(path.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ Reads with our own bounded reader (engine.models.gguf_header says why). Loads no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -137,7 +138,9 @@ def _special_ids(header: GgufHeader) -> Iterator[tuple[str, int]]:
 
 
 def _recommended(header: GgufHeader) -> dict[str, Scalar]:
-    return {key.removeprefix(SAMPLING): value for key, value in header.fields.items() if key.startswith(SAMPLING)}
+    """What the maker recommends; a number that JSON does not have is left out."""
+    told = {key.removeprefix(SAMPLING): value for key, value in header.fields.items() if key.startswith(SAMPLING)}
+    return {key: value for key, value in told.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def _repository(header: GgufHeader) -> str | None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ SOURCES: tuple[Source, ...] = get_args(Source)  # in the order in which a file t
 DEPTH_MAX = 8  # folders below the one that is named; a hub's repository needs 5
 ENTRIES_MAX = 50_000  # looked at in one folder; somebody may have added the whole disk
 MANIFEST_MAX = 1 << 20  # bytes
+NO_FILE = "no regular file"  # a pipe, say: opening it may wait for good
 BLOB = re.compile(r"sha256:([0-9a-f]{64})")
 MODEL_LAYER, PROJECTOR_LAYER = "application/vnd.ollama.image.model", "application/vnd.ollama.image.projector"
 
@@ -173,7 +175,11 @@ class _Look:
     def _layers(self, manifest: Path) -> Iterator[str]:
         """Digests of the model's own layers: weights and, for pictures, a projector."""
         try:
-            if manifest.stat().st_size > MANIFEST_MAX:
+            state = manifest.stat()
+            if not stat.S_ISREG(state.st_mode):
+                self._trouble(manifest, "ollama", NO_FILE)
+                return
+            if state.st_size > MANIFEST_MAX:
                 raise ValueError("too long")
             told = json.loads(manifest.read_bytes())
             layers = [(layer["mediaType"], layer["digest"]) for layer in told["layers"]]
@@ -214,17 +220,21 @@ class _Look:
             return ()
 
     def _size(self, path: Path, source: Source) -> int:
-        """In bytes; -1 where there is nothing behind the name, which is told."""
+        """In bytes; -1 where there is nothing behind the name, or a pipe that would never end, which is told."""
         try:
-            return path.stat().st_size
+            state = path.stat()
+            if stat.S_ISREG(state.st_mode):
+                return state.st_size
+            self._trouble(path, source, NO_FILE)
+            return -1
         except OSError as error:
             reason = "a link that leads nowhere" if path.is_symlink() else error.strerror
             self._trouble(path, source, reason or "unreadable")
             return -1
 
     def _keep_parts(self, source: Source, stem: str, count: int, parts: dict[int, Path], size: int) -> None:
-        missing = [number for number in range(1, min(count, PARTS_MAX) + 1) if number not in parts]
-        problem = f"part {missing[0]} of {count} is missing" if missing else None
+        missing = next((number for number in range(1, min(count, PARTS_MAX) + 1) if number not in parts), None)
+        problem = None if missing is None else f"part {missing} of {count} is missing"
         paths = tuple(parts[number] for number in sorted(parts))
         self._keep(paths[0], source, stem, paths, size, problem)
 

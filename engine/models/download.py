@@ -6,6 +6,7 @@ after a broken network, a cancelled job or a killed process alike. A file gets i
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -93,7 +94,7 @@ def download(
     """
     place = Path(folder)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wanted = [_Wanted.of(part) for part in parts]
+    wanted = [_Wanted.of(part, repository, revision) for part in parts]
     names = _names(place, repository, wanted)
     fetcher = _Fetcher(HubSession(hub, token), repository, revision, pause_s)
     with _alone(place, names[0]):
@@ -132,19 +133,22 @@ def forget_partials(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One file of the hub."""
+    """One file of the hub; `version` tells its bytes from other ones of the same name."""
 
     name: str
     size: int
     sha256: str | None
+    version: str
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> _Wanted:
-        return cls(str(told["name"]), int(told["size"]), told.get("sha256"))
+    def of(cls, told: Mapping[str, Any], repository: str, revision: str) -> _Wanted:
+        digest = told.get("sha256")
+        version = digest or hashlib.sha256(f"{repository}@{revision}".encode()).hexdigest()
+        return cls(str(told["name"]), int(told["size"]), digest, version)
 
     def part(self, folder: Path, name: str) -> Path:
         """Where it lies until it is whole: another version of the file has another place."""
-        return folder / f".{name}.{(self.sha256 or 'unknown')[:12]}{SUFFIX}"
+        return folder / f".{name}.{self.version[:12]}{SUFFIX}"
 
     def there(self, folder: Path, name: str) -> int:
         """Bytes that have arrived."""

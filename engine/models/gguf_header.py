@@ -7,13 +7,17 @@ and items, texts and time are bounded.
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
+import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeGuard
 
 from engine.errors import BadFile, ModelFileCorrupt
 
@@ -23,6 +27,8 @@ MAX_ITEMS = 4_000_000  # keys, tensors and array strings together; the largest v
 MAX_TEXT = 1 << 20  # bytes of one text that is kept; chat templates have up to 100,000
 MAX_TEXTS = 8 << 20  # bytes of all texts kept
 MAX_KEY = 65535  # the format's own limit
+MAX_KEYS = 8192  # of one file; real ones have fewer than 100
+HEADERS_KEPT = 32  # in memory; a hostile one takes some MAX_TEXTS
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 MAX_LIST = 1024  # numbers of one list that is kept: one per layer, say; vocabularies' scores are passed over
 MAX_LISTS = 65536  # numbers of all lists kept
@@ -133,10 +139,13 @@ class GgufHeader:
         return self._number(f"{self.architecture}.{key}")
 
     def per_layer(self, key: str) -> tuple[int, ...] | None:
-        """That value for each layer, whether the file holds one for all or a list; None where it holds neither."""
+        """That value for each layer, whether the file holds one for all or a list; None where it holds neither, or
+        what counts nothing: fractions, negative numbers.
+        """
         found = self.lists.get(f"{self.architecture}.{key}")
         if found is not None:
-            return tuple(int(value) for value in found if not isinstance(value, str))
+            counts = tuple(value for value in found if _is_count(value))
+            return counts if counts and len(counts) == len(found) else None
         one = self.number(key)
         return None if one is None or self.blocks is None else (one,) * min(self.blocks, MAX_LIST)
 
@@ -146,7 +155,11 @@ class GgufHeader:
 
     def _number(self, key: str) -> int | None:
         value = self.fields.get(key)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+        return value if _is_count(value) else None
+
+
+def _is_count(value: Scalar | None) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class _Cursor:
@@ -203,8 +216,8 @@ class _Cursor:
 def read_header(path: Path) -> GgufHeader:
     """The header of the file, remembered while the file is unchanged. Raises ModelFileCorrupt, BadFile (unreadable)."""
     try:
-        stat = path.stat()
-        return _read(path, stat.st_size, stat.st_mtime_ns)
+        state = _state(path)
+        return _read(path, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise BadFile(
             f"{path.name} cannot be read: {error.strerror}", path=path.name, reason=str(error.strerror)
@@ -222,7 +235,7 @@ def token_texts(path: Path, ids: Iterable[int]) -> dict[int, str]:
     if place is None or not wanted:
         return {}
     try:
-        with _mapped(path, path.stat().st_size) as data:
+        with _mapped(path, _state(path).st_size) as data:
             return _texts(_Cursor(data, place), wanted)
     except OSError as error:
         raise BadFile(
@@ -239,7 +252,17 @@ def _texts(cursor: _Cursor, wanted: list[int]) -> dict[int, str]:
     return found
 
 
-@lru_cache(maxsize=256)
+def _state(path: Path) -> os.stat_result:
+    """What the system knows of the file. Raises OSError, also for a pipe: opening one may wait for good."""
+    state = path.stat()
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "no regular file")
+    return state
+
+
+@lru_cache(maxsize=HEADERS_KEPT)
 def _read(path: Path, size: int, changed: int) -> GgufHeader:
     with _mapped(path, size) as data:
         return parse(data)
@@ -273,6 +296,8 @@ def parse(data: mmap.mmap | bytes, *, beginning: bool = False) -> GgufHeader:
     if version not in (2, 3):
         raise ValueError(f"version {version} of the format, 2 and 3 are known")
     tensors, keys = cursor.count(), cursor.count()
+    if keys > MAX_KEYS:
+        raise ValueError(f"{keys} keys announced")
     fields: dict[str, Scalar] = {}
     arrays: dict[str, int] = {}
     lists: dict[str, tuple[Scalar, ...]] = {}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote, urlsplit
 
 from engine.errors import BadInput
+from engine.models.splits import PARTS_MAX
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
@@ -66,7 +67,9 @@ def is_model(name: str) -> bool:
 
 
 def models_of(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """The files of each model, in the order of their parts; a model that lacks a part is left out."""
+    """The files of each model, in the order of their parts; a model that lacks a part, or has more than can be loaded
+    here, is left out.
+    """
     groups: dict[tuple[str, int], dict[int, str]] = {}
     for name in sorted(filter(is_model, names)):
         found = _PART.search(name)
@@ -75,7 +78,7 @@ def models_of(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         tuple(parts[number] for number in range(1, of + 1))
         for (_, of), parts in groups.items()
-        if of and set(parts) == set(range(1, of + 1))
+        if 0 < of == len(parts) <= PARTS_MAX and min(parts) == 1 and max(parts) == of
     )
 
 

@@ -103,6 +103,12 @@ def test_folders_that_cannot_be_converted_are_refused(tmp_path: Path) -> None:
     good = converter.hub_folder(tmp_path / "good")
     assert hub_folder(good).architecture == "LlamaForCausalLM" and hub_folder(good).size_bytes == 1000
     refused("program_code", converter.hub_folder(tmp_path / "a", auto_map={"AutoModel": "x.X"}))
+    for name in ("tokenizer_config.json", "processor_config.json", "preprocessor_config.json"):
+        (good / name).write_text('{"auto_map": {"AutoTokenizer": ["evil/repo--x.X", null]}}')
+        refused("program_code", good)
+        (good / name).write_text("[" * 100_000)
+        refused("bad_config", good)
+        (good / name).unlink()
     (good / "modeling.py").touch()
     refused("program_code", good)
     (good / "modeling.py").unlink()

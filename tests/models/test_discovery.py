@@ -127,6 +127,19 @@ def test_what_is_broken_is_told_and_hides_nothing(home: Path, tmp_path: Path) ->
     assert set(reasons.values()) == {"no manifest of a model"} and set(reasons) == set("01234")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_told_and_not_waited_for(home: Path, tmp_path: Path) -> None:
+    put(tmp_path / "good.gguf")
+    manifest = home / ".ollama/models/manifests/registry.ollama.ai/library/pipe/latest"
+    manifest.parent.mkdir(parents=True)
+    pipes = [manifest, tmp_path / "pipe.gguf"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    told = survey(Settings(), [tmp_path])
+    assert [file.name for file in told.files] == ["good"]
+    assert {trouble.path: trouble.reason for trouble in told.troubles} == dict.fromkeys(pipes, "no regular file")
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is unreadable to root, or on Windows by mode")
 def test_an_unreadable_folder_is_told(tmp_path: Path) -> None:
     put(tmp_path / "a.gguf")

@@ -191,6 +191,22 @@ def test_what_is_there_is_not_fetched_and_never_written_over(server: HubServer, 
     assert Fetched(server, tmp_path, owner="other/tiny-GGUF").run()["fetched"] == 0
 
 
+def test_an_unfinished_file_without_a_digest_is_gone_on_with_at_its_own_revision_only(
+    server: HubServer, tmp_path: Path
+) -> None:
+    plain: dict[str, Any] = {"parts": [{"name": NAME, "size": len(DATA), "sha256": None}]}
+    server.faults = Faults(cuts=[300_000] + [0] * 5)
+    with pytest.raises((StreamCut, Unreachable)):
+        Fetched(server, tmp_path, **plain).run()
+    server.faults = Faults()
+    server.requests.clear()
+    list(download(server.address, "atelier/tiny-GGUF", "main", folder=str(tmp_path), **plain))
+    assert [request.headers.get("range") for request in server.doors("cdn")] == [None]
+    assert (tmp_path / NAME).read_bytes() == DATA
+    (left,) = partials(tmp_path)
+    assert (left.name, left.size_bytes) == (NAME, 300_000)
+
+
 def test_the_disk_is_looked_at_first(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Fetched(server, tmp_path)
     monkeypatch.setattr(room.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1 << 20}))

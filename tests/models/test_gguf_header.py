@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from engine.errors import BadFile, ModelFileCorrupt
 from engine.models.bundled import bundled_file
-from engine.models.gguf_header import MAX_TEXT, parse, read_header
+from engine.models.details import details
+from engine.models.gguf_header import MAX_KEYS, MAX_TEXT, parse, read_header
 from tests.models import gguf_files as make
 
 SOUND = make.gguf()
@@ -65,6 +66,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         (make.gguf(version=0x03000000), "version 50331648"),  # written on a big-endian machine
         (b"GGUF" + struct.pack("<IQQ", 3, 2**63, 0), "items announced"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**64 - 1), "items announced"),
+        (make.gguf(fields=[make.field(f"{i:x}", make.BOOL, b"1") for i in range(MAX_KEYS + 1)]), "8193 keys announced"),
         (make.gguf(fields=[struct.pack("<Q", 2**62)]), "a text of 4611686018427387904 bytes"),
         (make.gguf(fields=[make.text("k") + struct.pack("<I", 99)]), "unknown type 99"),
         (make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.U64, 2**61))]), "more were announced"),
@@ -147,3 +149,58 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.gguf", tmp_path):
         with pytest.raises(BadFile):
             read_header(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    with pytest.raises(BadFile, match="no regular file"):
+        read_header(pipe)
+
+
+def test_headers_of_many_files_are_not_all_kept(tmp_path: Path) -> None:
+    first = tmp_path / "0.gguf"
+    first.write_bytes(make.gguf(fields=[make.string("k", "x" * MAX_TEXT)]))
+    tracemalloc.start()
+    try:
+        for number in range(1, 80):
+            path = tmp_path / f"{number}.gguf"
+            path.hardlink_to(first)
+            read_header(path)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 40 * MAX_TEXT
+
+
+def numbers(key: str, kind: int, letter: str, *values: float) -> bytes:
+    return make.field(key, make.ARRAY, struct.pack(f"<IQ{len(values)}{letter}", kind, len(values), *values))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        numbers("llama.attention.head_count", make.F32, "f", float("nan"), 8),
+        numbers("llama.attention.head_count", make.F32, "f", float("inf"), 8),
+        numbers("llama.attention.head_count", make.F32, "f", 8, 8),
+        numbers("llama.attention.head_count", 5, "i", -8, 8),  # signed
+        numbers("llama.attention.head_count", make.BOOL, "?", True, True),
+        numbers("llama.attention.head_count", make.U32, "I"),
+    ],
+)
+def test_a_list_that_counts_nothing_is_not_believed(tmp_path: Path, bad: bytes) -> None:
+    path = tmp_path / "odd.gguf"
+    sound = [make.string("general.architecture", "llama"), make.u32("llama.block_count", 2)]
+    nan = make.field("general.sampling.temp", make.F32, struct.pack("<f", float("nan")))
+    path.write_bytes(make.gguf(fields=[*sound, make.u32("llama.embedding_length", 64), nan, bad]))
+    assert read_header(path).per_layer("attention.head_count") is None
+    card = details(path)
+    assert card.shape is None and card.sampling == {}  # JSON has no such number
+
+
+def test_a_list_per_layer_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "layers.gguf"
+    heads = numbers("llama.attention.head_count", make.U32, "I", 8, 4)
+    path.write_bytes(make.gguf(fields=[make.string("general.architecture", "llama"), heads]))
+    assert read_header(path).per_layer("attention.head_count") == (8, 4)

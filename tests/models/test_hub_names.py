@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadInput
 from engine.models.hub_names import NAME_MAX, local_name, models_of, quantization, reference
+from engine.models.splits import PARTS_MAX
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,19 @@ def test_parts_are_one_model_and_companions_none() -> None:
         "README.md", "a.imatrix.gguf", "d/mmproj.gguf",
     ]  # fmt: skip
     assert models_of(names) == (("a.gguf",), ("b-00001-of-00002.gguf", "b-00002-of-00002.gguf"))
+
+
+def test_what_a_name_announces_costs_nothing() -> None:
+    tracemalloc.start()
+    try:
+        assert models_of(["a-00001-of-99999.gguf", "b-00000-of-00000.gguf"]) == ()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+    many = PARTS_MAX + 1
+    assert models_of([f"c-{number:05}-of-{many:05}.gguf" for number in range(1, many + 1)]) == ()  # nor loadable here
+    assert models_of(["d-00001-of-00002.gguf", "d-00003-of-00002.gguf"]) == ()
 
 
 @given(st.text(max_size=300))
