@@ -1,8 +1,9 @@
 """The endpoints of this installation: the rows of providers.toml, and those that the teacher typed over and beside
 them. Holds no key.
 
-A typed row lies in the store. It names the variable of its key, which the environment's owner set for it: never the
-variable of a provider of providers.toml, unless it is that provider's own host.
+A typed row lies in the store. It names the variable of its key, which the environment's owner set for it: one called
+ATELIER_…_KEY, or that of a provider of providers.toml on that provider's own hosts. No other secret of the environment
+can be sent anywhere by typing its name.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ NAME = "endpoints"
 ROWS_MAX = 100
 LOOK_UP_S = 5.0
 RESERVED = frozenset({"endpoint", "openai-compatible"})  # the first is what a command line types for one run
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN)")
+_VARIABLE = re.compile(r"ATELIER_[A-Z0-9_]{1,60}_KEY")
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -110,9 +111,24 @@ class Endpoints:
         AccessDenied, NotFound, BadInput.
         """
         row = self.row(row_id)
-        admit(row, key, role)
-        self.check(row)
+        self.admit(row, key, role)
         return test_all(row, key)
+
+    def admit(self, row: Provider, key: str | None, role: Role) -> None:
+        """Return if somebody of that role may ask the row now, and its addresses are such as it may have.
+
+        A made-up key opens nothing inside our network to a student: what somebody typed and did not open to them must
+        be public as a whole. Raises AccessDenied, BadInput (`reason` endpoint_private), Unreachable, TimedOut.
+        """
+        admit(row, key, role)
+        if role == "teacher" or row.students or providers().get(row.id) == row:
+            return self.check(row)
+        for url in row.all_addresses():
+            try:
+                checked(*_place(url), LOOK_UP_S, frozenset(), self._resolver)
+            except BadInput as error:
+                raise AccessDenied(f"{row.id} is the teacher's to open", role="teacher") from error
+        return None
 
     def check(self, row: Provider) -> None:
         """Raises BadInput (`reason` endpoint_private) for a row that may have public addresses alone and has others."""
@@ -139,8 +155,7 @@ class Endpoints:
         return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses)))})
 
     def _check_public(self, url: str) -> None:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = _place(url)
         if host in _HERE and port in {place for _, place in PLACES}:
             return  # where `detect` looks anyway
         try:
@@ -151,10 +166,16 @@ class Endpoints:
 
 def admit(row: Provider, key: str | None, role: Role) -> None:
     """A student has a key of their own and speaks to no server of this machine, unless the teacher opened the row to
-    them. Raises AccessDenied.
+    them. Looks nothing up: `Endpoints.admit` does. Raises AccessDenied.
     """
     if role != "teacher" and not row.students and (key is None or row.local):
         raise AccessDenied(f"{row.id} is the teacher's to open", role="teacher")
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Host and port."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _teacher(role: Role) -> None:
@@ -170,13 +191,15 @@ def _nature(like: Provider, *, same: bool) -> dict[str, Any]:
 
 
 def _check_variable(row: Provider) -> None:
-    """Raises BadInput for a variable that is no key's, or another row's."""
-    if row.key_env is None:
+    """Raises BadInput for a variable that is not made for typed rows, or another row's."""
+    if row.key_env is None or _VARIABLE.fullmatch(row.key_env):
         return
-    if not _VARIABLE.fullmatch(row.key_env):
-        raise BadInput("the variable of a key ends in KEY or TOKEN", what="key_env", reason="endpoint_variable")
-    for other in providers().values():
-        if other.key_env != row.key_env or (other.local and other.id == row.id):
+    owners = [other for other in providers().values() if other.key_env == row.key_env]
+    if not owners:
+        text = "the variable of a key is called ATELIER_…_KEY"
+        raise BadInput(text, what="key_env", reason="endpoint_variable")
+    for other in owners:
+        if other.local and other.id == row.id:
             continue
         if not all(_host_of(other, url) for url in (row.base_url, *row.addresses)):
             text = f"{row.key_env} belongs to {other.name}, whose hosts are others"

@@ -171,12 +171,8 @@ class Engine(Parts):
     def _remote(
         self, card: ModelCard, endpoint: Endpoint, key: str | None, role: Literal["teacher", "student"]
     ) -> Model:
-        from engine.endpoints import admit
-
         row = endpoint.provider
-        admit(row, key, role)
-        if row.public_only:
-            self.endpoints.check(row)
+        self.endpoints.admit(row, key, role)
         if self.is_lmstudio(endpoint):
             self.lms.listen(endpoint.base_url)
         backend, secrets = self.remotes.open(row, endpoint.model, key)

@@ -54,8 +54,8 @@ def test_one_is_added_tested_used_and_forgotten(said: Said) -> None:
 def test_a_key_is_named_by_its_variable(
     said: Said, openai_server: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ROOM_KEY", KEY)
-    assert run("add", "room", openai_server.base_url, "--key-env", "ROOM_KEY") == 0
+    monkeypatch.setenv("ATELIER_ROOM_KEY", KEY)
+    assert run("add", "room", openai_server.base_url, "--key-env", "ATELIER_ROOM_KEY") == 0
     assert run("test", "room", "--json") == 0
     assert openai_server.last.headers["Authorization"] == f"Bearer {KEY}" and KEY not in said().out
     assert run("add", "room", "--key-env", "OPENAI_API_KEY") == 2

@@ -15,6 +15,7 @@ from engine.endpoints import Endpoints
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, NotFound, Unauthorized, Unreachable
 from engine.providers import Provider, provider, providers
+from engine.rag.embedders import embedder
 from engine.settings import Settings, secret
 from engine.store import Store
 from engine.types import Message
@@ -55,8 +56,13 @@ def desk() -> Iterator[Engine]:
 
 def test_a_typed_row_is_kept_edited_and_forgotten(endpoints: Endpoints, values: Values) -> None:
     endpoints.add({"id": "room", "name": "Room 3", "base_url": "http://10.0.0.7:8080/v1", "like": "llama-server"})
-    row = endpoints.add({"id": "room", "key_env": "ROOM_KEY", "window": 4096})
-    assert (row.base_url, row.key_env, row.window, row.local) == ("http://10.0.0.7:8080/v1", "ROOM_KEY", 4096, True)
+    row = endpoints.add({"id": "room", "key_env": "ATELIER_ROOM_KEY", "window": 4096})
+    assert (row.base_url, row.key_env, row.window, row.local) == (
+        "http://10.0.0.7:8080/v1",
+        "ATELIER_ROOM_KEY",
+        4096,
+        True,
+    )
     assert "min_p" in row.params and "prompt_progress" in row.quirks  # as a llama.cpp server's
     again = Endpoints(values).row("room")
     assert again == row and list(Endpoints(values).typed()) == ["room"]
@@ -82,6 +88,9 @@ def test_a_row_of_the_file_can_be_moved_and_comes_back(endpoints: Endpoints) -> 
         ({"id": "room", "base_url": "http://h/v1", "colour": "red"}, "colour"),
         ({"id": "room", "base_url": "http://h/v1", "api_key": KEY}, "api_key"),
         ({"id": "room", "base_url": "http://h/v1", "key_env": "PATH"}, "key_env"),
+        ({"id": "room", "base_url": "http://h/v1", "key_env": "HF_TOKEN"}, "key_env"),
+        ({"id": "room", "base_url": "https://api.openai.com/v1", "key_env": "AWS_SECRET_ACCESS_KEY"}, "key_env"),
+        ({"id": "room", "base_url": "http://h/v1", "key_env": "ATELIER_KEY"}, "key_env"),
         ({"id": "room", "base_url": "http://h/v1", "key_env": "OPENAI_API_KEY"}, "key_env"),
         ({"id": "openai", "base_url": "https://evil.example/v1"}, "key_env"),
         ({"id": "room", "base_url": "http://h/v1", "key_env": "LLAMA_API_KEY"}, "key_env"),
@@ -148,18 +157,64 @@ def test_a_name_that_changed_its_mind_is_not_asked(endpoints: Endpoints, monkeyp
         endpoints.test("room")
 
 
+PRIVATE_URLS = ("http://gpu.lan:8000/v1", "http://127.1:8000/v1", "http://localhost.:11434/v1", "http://100.64.1.2/v1",
+                "http://10.0.0.9:8080/v1")  # fmt: skip
+
+
+@pytest.mark.parametrize("url", PRIVATE_URLS)
+def test_a_made_up_key_opens_no_private_server_to_a_student(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr("engine.endpoints.test_all", lambda *_: ())
+    for name, address in (("gpu.lan", "192.168.1.7"), ("127.1", "127.0.0.1"), ("localhost.", "127.0.0.1")):
+        monkeypatch.setitem(ADDRESSES, name, [address])
+    row = endpoints.add({"id": "room", "base_url": "https://public.example/v1", "addresses": (url,)})
+    with pytest.raises(AccessDenied):
+        endpoints.admit(row, KEY, "student")
+    with pytest.raises(AccessDenied):
+        endpoints.test("room", KEY, role="student")
+    endpoints.admit(row, KEY, "teacher")
+    endpoints.admit(endpoints.add({"id": "room", "students": True}), None, "student")
+    public = endpoints.add({"id": "other", "base_url": "https://public.example/v1"})
+    endpoints.admit(public, KEY, "student")
+
+
+def test_a_made_up_key_opens_neither_its_models_nor_its_embedders(
+    desk: Engine, openai_server: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.addresses.socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("192.168.1.7", 0))])
+    desk.endpoints.add({"id": "room", "base_url": "http://gpu.lan:8000/v1"})
+    with pytest.raises(AccessDenied):
+        desk.model("room/plain", KEY, role="student")
+    with pytest.raises(AccessDenied):
+        embedder("openai:room:plain", desk, key=KEY, role="student")
+    assert embedder("openai:room:plain", desk, key=KEY).name == "openai:room:plain"
+
+
+def test_an_embedder_of_a_row_for_public_addresses_is_asked_at_none_else(
+    desk: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["93.184.216.34"]
+    monkeypatch.setattr("engine.addresses.socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (told[0], 0))])
+    desk.endpoints.add({"id": "room", "base_url": "http://public.example/v1"}, shared=True)
+    assert embedder("openai:room:plain", desk).name == "openai:room:plain"
+    told[0] = "10.0.0.7"
+    with pytest.raises(BadInput, match="no public address"):
+        embedder("openai:room:plain", desk)
+
+
 def test_a_key_of_the_secrets_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert secret("ROOM_KEY") is None
+    assert secret("ATELIER_ROOM_KEY") is None
     (tmp_path / ".streamlit").mkdir()
     file = tmp_path / ".streamlit" / "secrets.toml"
-    file.write_text(f'ROOM_KEY = "{KEY}"\nOPENAI_API_KEY = "of-the-file"\n', encoding="utf-8")
-    row = Provider(id="room", name="Room", base_url="https://h.example/v1", key_env="ROOM_KEY")
+    file.write_text(f'ATELIER_ROOM_KEY = "{KEY}"\nOPENAI_API_KEY = "of-the-file"\n', encoding="utf-8")
+    row = Provider(id="room", name="Room", base_url="https://h.example/v1", key_env="ATELIER_ROOM_KEY")
     assert row.key_of("https://h.example/v1") == KEY and row.key_of("https://other.example/v1") is None
     monkeypatch.setenv("OPENAI_API_KEY", "of-the-environment")
     assert provider("openai").key_of("https://api.openai.com/v1") == "of-the-environment"
     file.write_text("no toml at all", encoding="utf-8")
-    assert secret("ROOM_KEY") is None
+    assert secret("ATELIER_ROOM_KEY") is None
 
 
 def test_how_an_openai_endpoint_answers(openai_server: OpenAIStandIn) -> None:
@@ -251,8 +306,8 @@ def test_several_addresses_are_one_model(desk: Engine, openai_server: OpenAIStan
 def test_students_use_what_the_teacher_opened_to_them(
     desk: Engine, openai_server: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ROOM_KEY", KEY)
-    desk.endpoints.add({"id": "room", "base_url": openai_server.base_url, "key_env": "ROOM_KEY"})
+    monkeypatch.setenv("ATELIER_ROOM_KEY", KEY)
+    desk.endpoints.add({"id": "room", "base_url": openai_server.base_url, "key_env": "ATELIER_ROOM_KEY"})
     with pytest.raises(AccessDenied):
         desk.model("room/plain", role="student")
     desk.endpoints.add({"id": "room", "students": True})

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from engine.endpoints import admit
 from engine.errors import AccessDenied, BadFile, ModelFileCorrupt, NotFound, NotSupported
 from engine.providers import Provider, provider, typed_in
 from engine.rag.values import Embedder
@@ -93,7 +94,7 @@ def embedder(
         from engine.rag.remote_embedder import RemoteEmbedder
 
         place = _place(name, engine)
-        _admit(place, key, role)
+        _admit(place, key, role, engine)
         return RemoteEmbedder(name, place.base_url, place.model, key or place.row.key_of(place.base_url))
     raise NotFound(f"no embedder {name!r}", what="embedder", key=name)
 
@@ -164,9 +165,14 @@ def _place(name: str, engine: Engine | None) -> _Place:
     raise NotFound(f"no embedder {name!r}", what="embedder", key=name)
 
 
-def _admit(place: _Place, key: str | None, role: Role) -> None:
+def _admit(place: _Place, key: str | None, role: Role, engine: Engine | None) -> None:
     """A student has a key of their own and speaks to known hosts alone, or to those that the teacher opened to them.
-    Raises AccessDenied.
+    Raises AccessDenied, and what `Endpoints.admit` raises.
     """
-    if role != "teacher" and not place.row.students and (key is None or place.typed or place.row.local):
-        raise AccessDenied(f"{place.row.id} is the teacher's to open", role="teacher")
+    if place.typed:
+        if role != "teacher":
+            raise AccessDenied(f"{place.row.id} is the teacher's to open", role="teacher")
+    elif engine is not None:
+        engine.endpoints.admit(place.row, key, role)
+    else:
+        admit(place.row, key, role)
