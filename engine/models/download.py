@@ -20,6 +20,7 @@ from engine.errors import (
     AccessDenied,
     EngineError,
     JobFailed,
+    ModelFileCorrupt,
     RateLimited,
     ServerFailed,
     StreamCut,
@@ -30,6 +31,7 @@ from engine.filelock import file_lock
 from engine.models.gguf_header import read_header
 from engine.models.hub_http import HubSession
 from engine.models.hub_names import file_path, local_name
+from engine.models.importing import not_kept
 from engine.models.quantize import sha256
 from engine.models.room import check_room
 from engine.tasks import Progress
@@ -204,6 +206,9 @@ def _checked(one: _Wanted, part: Path) -> str:
             text = f"{one.name}: the SHA-256 of what arrived is not the hub's; it was removed, try again"
             raise JobFailed(text, job=TASK, reason="checksum", expected=one.sha256, found=found)
         read_header(part)
+    except ModelFileCorrupt as error:
+        part.unlink()
+        raise not_kept(one.name, str(error.details["reason"])) from error
     except EngineError:
         part.unlink()
         raise

@@ -149,7 +149,7 @@ class Hub:
             return foretold(data, file.size_bytes, len(file.parts))
         except ValueError as error:
             text = f"{file.name} is not a sound GGUF file: {error}"
-            raise ModelFileCorrupt(text, path=file.name, reason=str(error)) from error
+            raise ModelFileCorrupt(text, path=file.name, reason="on_hub", why=str(error)) from error
 
     def _row(self, row: Any) -> _Row:
         try:

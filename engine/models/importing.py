@@ -91,7 +91,7 @@ class Incoming:
         if len(self._head) < len(MAGIC):
             self._head += data[: len(MAGIC)]
             if not MAGIC.startswith(self._head[: len(MAGIC)]):
-                raise _no_gguf(self.name)
+                raise not_kept(self.name, "does not begin with GGUF")
         try:
             self._file.write(data)
         except OSError as error:
@@ -104,8 +104,7 @@ class Incoming:
         bytes are there already, those.
         """
         if self._size is not None and self.received != self._size:
-            text = f"{self.received} of {self._size} bytes came"
-            raise ModelFileCorrupt(f"{self.name}: {text}", path=self.name, reason=text)
+            raise not_kept(self.name, f"{self.received} of {self._size} bytes came")
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -143,9 +142,7 @@ class Incoming:
         try:
             read_header(self._part)
         except ModelFileCorrupt as error:
-            reason = str(error.details["reason"])
-            text = f"{self.name} is not a sound GGUF file: {reason}"
-            raise ModelFileCorrupt(text, path=self.name, reason=reason) from error
+            raise not_kept(self.name, str(error.details["reason"])) from error
 
     def _settled(self) -> Path:
         for number in range(1, NAMES_MAX):
@@ -209,15 +206,15 @@ def import_stream(settings: Settings, chunks: Iterable[bytes], name: str, size: 
         return incoming.finish()
 
 
+def not_kept(name: str, why: str) -> ModelFileCorrupt:
+    """The error for a file that came from elsewhere and of which nothing was kept; `why` is what is wrong with it."""
+    return ModelFileCorrupt(f"{name} is not a sound GGUF file: {why}", path=name, reason="not_kept", why=why)
+
+
 def _full(folder: Path, needed: int) -> DiskFull:
     free = shutil.disk_usage(folder).free
     text = f"{needed >> 20} MiB are needed, {free >> 20} MiB are free"
     return DiskFull(text, needed=needed, free=free)
-
-
-def _no_gguf(name: str) -> ModelFileCorrupt:
-    reason = "does not begin with GGUF"
-    return ModelFileCorrupt(f"{name} is not a sound GGUF file: {reason}", path=name, reason=reason)
 
 
 def _numbered(name: str, number: int) -> str:

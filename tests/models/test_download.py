@@ -150,8 +150,9 @@ def test_other_bytes_than_the_hubs_are_thrown_away(server: HubServer, tmp_path: 
         Fetched(server, tmp_path).run()
     assert caught.value.details["reason"] == "size"
     server.faults = Faults()
-    with pytest.raises(ModelFileCorrupt):
+    with pytest.raises(ModelFileCorrupt) as damaged:
         Fetched(server, tmp_path, "Q4_0").run()
+    assert (damaged.value.details["path"], damaged.value.details["reason"]) == ("broken-Q4_0.gguf", "not_kept")
     assert partials(tmp_path) == () and visible(tmp_path) == []
 
 

@@ -102,8 +102,9 @@ def test_a_file_is_described_by_its_beginning(server: HubServer, tmp_path: Path)
     one, many = fit_of(told, settings, 1), fit_of(told, settings, 16)
     assert not one.rough and many.needed - one.needed > 15 * 188 * 10**6  # DESIGN.md: a window takes 188 MB
     assert fit_of(replace(told, shape=None), settings).rough
-    with pytest.raises(ModelFileCorrupt):
+    with pytest.raises(ModelFileCorrupt) as damaged:
         asked.details(repository, repository.file("F16"))
+    assert damaged.value.details["reason"] == "on_hub" and damaged.value.details["why"]
 
 
 def test_refusals_are_told_apart(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

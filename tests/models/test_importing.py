@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.ui.i18n import words
+from apps.ui.present import error_text
 from engine.errors import BadFile, DiskFull, ModelFileCorrupt
 from engine.models import importing as module
 from engine.models.hashes import Hashes
@@ -68,6 +70,10 @@ def test_what_is_no_gguf_is_refused_and_nothing_stays(tmp_path: Path, data: byte
     with pytest.raises(ModelFileCorrupt, match=reason) as caught:
         import_file(Settings(), source(tmp_path, data))
     assert caught.value.message.startswith("Tiny.gguf is not a sound GGUF file") and kept() == []
+    assert caught.value.details["path"] == "Tiny.gguf" and caught.value.details["reason"] == "not_kept"
+    assert reason in str(caught.value.details["why"])
+    shown = error_text(caught.value, words("en"))  # there is nothing here that one could delete
+    assert "Tiny.gguf" in shown.what and "Nothing of it was kept" in shown.todo and "elete" not in shown.sentence
 
 
 def test_a_wrong_magic_is_refused_at_the_first_bytes() -> None:

@@ -62,7 +62,7 @@ def test_another_part_may_use_the_same_reason() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_reason_that_is_known_has_its_own_sentences(lang: Language) -> None:
     texts, own = words(lang), [key for key in catalogue(lang) if key.startswith("error_of.")]
-    assert len(own) == 48
+    assert len(own) == 52
     for key in own:
         _, code, reason, part = key.split(".")
         assert code in all_codes()
@@ -73,6 +73,7 @@ def test_a_reason_that_is_known_has_its_own_sentences(lang: Language) -> None:
             "model": "a/b",
             "key": "k",
             "name": "n",
+            "path": "m.gguf",
             "prompt_tokens": None,
             "window": 64,
         }
