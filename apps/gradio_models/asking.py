@@ -11,9 +11,10 @@ import gradio as gr
 
 from apps import gradio_kit as kit
 from apps.gradio_documents.desk import Held, Update, Values, lines_html, table_html
-from apps.gradio_models.desk import Desk, paragraph
+from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.reaching import Endpoints
 from apps.ui import doors
+from apps.ui.endpoint_form import NO_KIND, WINDOW_MIN, Form
 from engine.connection import Connection
 from engine.endpoints import detect
 from engine.errors import EngineError
@@ -123,8 +124,10 @@ class Asking:
         use: Update = {parts.use: gr.Row(visible=False), parts.told: ""}
         if row is None or not self.desk.is_teacher(request):
             return use
-        urls = "\n".join((row.base_url, *row.addresses))
-        return use | {parts.id: row.id, parts.name: row.name, parts.urls: urls, parts.variable: row.key_env or ""}
+        form = Form.of(row)
+        window = "" if form.window is None else str(form.window)
+        told = (form.id, form.name, form.urls, form.like, form.variable, window, form.students)
+        return use | dict(zip(parts.form, told, strict=True))
 
     def _key(self, values: Values, request: gr.Request, key: str) -> Update:
         parts, person = self.parts, self.desk.person(request)
@@ -137,10 +140,12 @@ class Asking:
 
     def _fields(self, values: Values) -> dict[str, Any]:
         parts = self.parts
-        first, *others = [line.strip() for line in str(values[parts.urls] or "").splitlines() if line.strip()] or [""]
-        typed = {"id": values[parts.id], "name": values[parts.name], "key_env": values[parts.variable]}
-        told = {name: text for name, given in typed.items() if (text := str(given or "").strip())}
-        return {**told, "base_url": first, "addresses": tuple(others)}
+        id_, name, urls, variable = (
+            str(values[box] or "") for box in (parts.id, parts.name, parts.urls, parts.variable)
+        )
+        window = whole(values[parts.window], "window", low=WINDOW_MIN)
+        like, students = str(values[parts.like] or NO_KIND), bool(values[parts.students])
+        return Form(id_, name, urls, like, variable, window, students).fields()
 
 
 def _tested(values: Values, parts: Endpoints) -> dict[str, Connection]:

@@ -158,13 +158,13 @@ def _running(runs: Runs, front: Front) -> None:
 
 def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
     parts, bar = asking.parts, asking.desk.bar
-    read = {parts.chosen, parts.tested, parts.id, parts.name, parts.urls, parts.variable}
+    read = {parts.chosen, parts.tested, *parts.form}
     shown = [parts.table, parts.chosen, parts.own]
     front.tabs["endpoints"].select(asking.look, read, shown, **INTERNAL)
     tested = [*shown, parts.told, parts.tested, parts.model, parts.use]
     parts.test.click(asking.test, read, tested, **INTERNAL)
     parts.detect.click(asking.detect, read, [*shown, parts.told, parts.tested], **INTERNAL)
-    filled = [parts.id, parts.name, parts.urls, parts.variable, parts.use, parts.told]
+    filled = [*parts.form, parts.use, parts.told]
     parts.chosen.input(asking.fill, read, filled, **INTERNAL)
     taken = parts.take.click(asking.take, {parts.chosen, parts.model}, [parts.told, bar.model], **INTERNAL)
     taken.then(None, bar.model, None, js=ADDRESS)

@@ -9,6 +9,7 @@ import gradio as gr
 
 from apps.gradio_kit import Ui
 from apps.gradio_models.parts import LINE, button
+from apps.ui.endpoint_form import NO_KIND, kinds
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,18 @@ class Endpoints:
     id: gr.Textbox
     name: gr.Textbox
     urls: gr.Textbox
+    like: gr.Dropdown
     variable: gr.Textbox
+    window: gr.Textbox
+    students: gr.Checkbox
     save: gr.Button
     remove: gr.Button
     tested: gr.State
+
+    @property
+    def form(self) -> list[Any]:
+        """The fields of a row of one's own."""
+        return [self.id, self.name, self.urls, self.like, self.variable, self.window, self.students]
 
     @property
     def written(self) -> list[Any]:
@@ -74,10 +83,20 @@ def _own(ui: Ui, made: dict[str, Any]) -> None:
         made["id"] = gr.Textbox("", label=t("models_endpoint.id"), info=t("models_endpoint.id_help"), max_length=40,
                                 elem_id="endpoint-id", **LINE)  # fmt: skip
         made["name"] = gr.Textbox("", label=t("models_endpoint.name"), max_length=80, **LINE)
-        made["variable"] = gr.Textbox("", label=t("models_gradio.variable"), info=t("models_gradio.variable_help"),
-                                      max_length=64, **LINE)  # fmt: skip
+        made["like"] = gr.Dropdown([(text, name) for name, text in kinds(ui.words).items()], value=NO_KIND,
+                                   label=t("models_endpoint.like"), info=t("models_endpoint.like_help"),
+                                   min_width=200, elem_id="endpoint-like")  # fmt: skip
     made["urls"] = gr.Textbox("", label=t("models_endpoint.url"), info=t("models_endpoint.urls_help"), lines=2,
                               placeholder=t("models_endpoint.url_hint"), elem_id="endpoint-urls")  # fmt: skip
+    with gr.Row():
+        made["variable"] = gr.Textbox("", label=t("models_endpoint.variable"), info=t("models_endpoint.variable_help"),
+                                      max_length=64, elem_id="endpoint-variable", **LINE)  # fmt: skip
+        made["window"] = gr.Textbox("", label=t("models_endpoint.row_window"), info=t("models_endpoint.window_help"),
+                                    elem_id="endpoint-window", **LINE)  # fmt: skip
+        made["students"] = gr.Checkbox(
+            False, label=t("models_endpoint.students"), info=t("models_endpoint.students_help"), min_width=200,
+            elem_id="endpoint-students",
+        )  # fmt: skip
     with gr.Row():
         made["save"] = button(t("models_endpoint.save"), "endpoint-save", variant="primary")
         made["remove"] = button(t("models_endpoint.remove"), "endpoint-remove", variant="stop")

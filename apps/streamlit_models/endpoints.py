@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from apps import host
 from apps.streamlit_kit import plain, show_error, table
 from apps.streamlit_models.desk import Desk
 from apps.ui import doors
+from apps.ui.endpoint_form import WINDOW_MAX, WINDOW_MIN, Form, kinds
 from engine.connection import Connection, detect
 from engine.providers import Provider
 
@@ -41,8 +42,8 @@ def endpoints(desk: Desk) -> None:
     with st.expander(t("models_endpoint.key_field"), icon=":material/key:"):
         _key(desk, name)
     if desk.teacher:
-        with st.expander(t("models_endpoint.add"), icon=":material/add:"):
-            _form(desk)
+        with st.expander(f"{t('models_endpoint.add')} · {t('models_endpoint.edit')}", icon=":material/add:"):
+            _form(desk, known[name])
 
 
 def _test(desk: Desk, name: str) -> None:
@@ -114,13 +115,25 @@ def _keep(desk: Desk, name: str, field: str | None) -> None:
     desk.ui.engine.visit_keys.put(desk.ui.person.id, name + ANY, key)
 
 
-def _form(desk: Desk) -> None:
-    """A new row, or another address for one of ours."""
-    t, typed = desk.ui.t, desk.ui.engine.endpoints.typed()
-    st.text_input(t("models_endpoint.id"), key=desk.key("new.id"), help=t("models_endpoint.id_help"), max_chars=40)
-    st.text_input(t("models_endpoint.name"), key=desk.key("new.name"), max_chars=80)
+def _form(desk: Desk, row: Provider) -> None:
+    """A new row, or the chosen one changed."""
+    t, typed, like = desk.ui.t, desk.ui.engine.endpoints.typed(), kinds(desk.ui.words)
+    st.button(plain(t("models_endpoint.edit_of", name=row.name)), icon=":material/edit:", key=desk.key("new.edit"),
+              on_click=desk.teach, args=(lambda now: _show(now, Form.of(row)),))  # fmt: skip
+    with st.container(horizontal=True):
+        st.text_input(t("models_endpoint.id"), key=desk.key("new.id"), help=t("models_endpoint.id_help"), max_chars=40,
+                      width=240)  # fmt: skip
+        st.text_input(t("models_endpoint.name"), key=desk.key("new.name"), max_chars=80, width=240)
+        st.selectbox(t("models_endpoint.like"), list(like), format_func=lambda one: like[one],
+                     key=desk.key("new.like"), help=t("models_endpoint.like_help"), width=300)  # fmt: skip
     st.text_area(t("models_endpoint.url"), key=desk.key("new.urls"), help=t("models_endpoint.urls_help"), height=68,
                  placeholder=t("models_endpoint.url_hint"), max_chars=TEXT_MAX)  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(t("models_endpoint.variable"), key=desk.key("new.variable"), max_chars=64, width=240,
+                      help=t("models_endpoint.variable_help"))  # fmt: skip
+        st.number_input(t("models_endpoint.row_window"), WINDOW_MIN, WINDOW_MAX, None, key=desk.key("new.window"),
+                        help=t("models_endpoint.window_help"), width=240)  # fmt: skip
+        st.toggle(t("models_endpoint.students"), key=desk.key("new.students"), help=t("models_endpoint.students_help"))
     st.button(t("models_endpoint.save"), icon=":material/save:", type="primary", key=desk.key("new.save"),
               on_click=desk.teach, args=(_save,))  # fmt: skip
     if typed:
@@ -132,15 +145,18 @@ def _form(desk: Desk) -> None:
 
 def _save(desk: Desk) -> str:
     """Raises BadInput: what is wrong with a field."""
-    urls = [line.strip() for line in str(desk.get("new.urls") or "").splitlines() if line.strip()]
-    fields: dict[str, Any] = {"id": str(desk.get("new.id") or "").strip(), "base_url": urls[0] if urls else "",
-                              "name": str(desk.get("new.name") or "").strip() or None}  # fmt: skip
-    fields["addresses"] = tuple(urls[1:])
+    texts = {name: str(desk.get(f"new.{name}") or "") for name in ("id", "name", "urls", "like", "variable")}
+    form = Form(**texts, window=desk.get("new.window"), students=bool(desk.get("new.students")))
     shared = host.options().guarded
-    row = desk.ui.engine.endpoints.add(fields, role=desk.ui.person.role, shared=shared)
-    for name in ("new.id", "new.name", "new.urls"):
-        st.session_state[desk.key(name)] = ""
+    row = desk.ui.engine.endpoints.add(form.fields(), role=desk.ui.person.role, shared=shared)
+    _show(desk, Form())
     return desk.ui.t("models_endpoint.added", name=row.name)
+
+
+def _show(desk: Desk, form: Form) -> None:
+    """Have that in the fields."""
+    for name, value in asdict(form).items():
+        st.session_state[desk.key(f"new.{name}")] = value
 
 
 def _remove(desk: Desk, row_id: str) -> str:

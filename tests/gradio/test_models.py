@@ -223,6 +223,26 @@ def test_endpoints_are_typed_tested_and_given_a_key(page: Page, engine: EchoEngi
     assert "removed" in page.asking.remove(page.values(endpoint_id="lab"), ME)[parts.told]
 
 
+def test_an_endpoint_is_like_another_and_is_changed_from_the_form(page: Page, engine: EchoEngine) -> None:
+    parts = page.endpoints
+    address = "http://127.0.0.1:9/v1"
+    typed = page.values(
+        endpoint_id="second", endpoint_urls=address, endpoint_like="ollama", endpoint_window="8192",
+        endpoint_variable="ATELIER_LAB_KEY", endpoint_students=True,
+    )  # fmt: skip
+    assert "second" in page.asking.save(typed, ME)[parts.told]
+    row = engine.endpoints.row("second")
+    assert (row.native, row.key_env, row.window, row.students) == ("ollama", "ATELIER_LAB_KEY", 8192, True)
+    shown = page.asking.fill(page.values(endpoint_chosen="second"), ME)
+    assert [shown[box] for box in parts.form[2:]] == [row.base_url, "", "ATELIER_LAB_KEY", "8192", True]
+    page.asking.save({**page.values(), **shown, parts.variable: "", parts.window: "", parts.students: False}, ME)
+    row = engine.endpoints.row("second")
+    assert (row.native, row.key_env, row.window, row.students) == ("ollama", None, None, False)
+    for wrong, code in (("many", "bad_parameter"), ("1", "bad_input")):
+        assert code in page.asking.save({**page.values(), **shown, parts.window: wrong}, ME)[parts.told]
+    engine.endpoints.remove("second")
+
+
 def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEngine) -> None:
     parts = page.server
     assert "/v1" in page.serving.where(page.values(), ME)[parts.where.shown]
@@ -302,6 +322,7 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
     assert page.runs.look(page.values(), ME)[page.running.more] == ""
     assert page.configuring.look(chosen, ME)[parts.settings.form].visible is False
     assert page.publishing.look(page.values(), ME)[page.server.published.form].visible is False
+    assert page.endpoints.urls not in page.asking.fill(page.values(endpoint_chosen="ollama"), ME)
     told = page.bringing.opened(page.values(), ME)[page.adding.bring.folders]
     assert told == ""
 

@@ -203,6 +203,28 @@ def test_an_endpoint_is_typed_tried_used_and_removed(engine: EchoEngine, openai_
     assert "lab" not in engine.endpoints.typed()
 
 
+def test_an_endpoint_is_like_another_and_is_changed_from_the_form(engine: EchoEngine) -> None:
+    app = tab_of(page("models", lang="en", model="echo"), "endpoints")
+    app.text_input(key="models.new.id").set_value("second")
+    app.text_area(key="models.new.urls").set_value("http://127.0.0.1:9/v1")
+    app.selectbox(key="models.new.like").set_value("ollama")
+    app.text_input(key="models.new.variable").set_value("ATELIER_LAB_KEY")
+    app.number_input(key="models.new.window").set_value(8192)
+    app.toggle(key="models.new.students").set_value(True)
+    app.button(key="models.new.save").click().run()
+    row = engine.endpoints.typed()["second"]
+    assert (row.native, row.key_env, row.window, row.students) == ("ollama", "ATELIER_LAB_KEY", 8192, True)
+    assert not clean(app).text_input(key="models.new.id").value and not app.toggle(key="models.new.students").value
+    app.selectbox(key="models.endpoint").set_value("second").run()
+    app.button(key="models.new.edit").click().run()
+    assert app.text_area(key="models.new.urls").value == row.base_url
+    assert app.number_input(key="models.new.window").value == 8192
+    app.text_input(key="models.new.variable").set_value("")
+    app.button(key="models.new.save").click().run()
+    changed = engine.endpoints.typed()["second"]
+    assert clean(app) and (changed.native, changed.key_env, changed.window) == ("ollama", None, 8192)
+
+
 def test_a_private_address_is_refused_while_others_share_the_machine(
     engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

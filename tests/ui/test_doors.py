@@ -13,6 +13,7 @@ import pytest
 from apps.options import Options
 from apps.ui import bringing, doors, dropzone, model_card
 from apps.ui import models as shown
+from apps.ui.endpoint_form import Form, kinds
 from apps.ui.i18n import words
 from engine.connection import Connection
 from engine.connection import Served as Offered
@@ -27,6 +28,18 @@ EN, FR = words("en"), words("fr")
 JOB = Job(
     "j", "local", "engine.models.download:download", "one", {}, "running", 25e6, 100e6, None, None, 0.0, 0.0, None, 30.0
 )
+
+
+def test_a_row_comes_back_from_its_form_as_it_was() -> None:
+    from engine.providers import Provider
+
+    row = Provider(id="lab", name="Lab", base_url="http://a/v1", addresses=("http://b/v1",), key_env="ATELIER_LAB_KEY",
+                   window=512, students=True)  # fmt: skip
+    told = Form.of(row).fields()
+    assert "like" not in told and {name: getattr(row, name) for name in told} == told
+    empty = Form().fields()
+    assert "name" not in empty and (empty["base_url"], empty["window"], empty["addresses"]) == ("", "", ())
+    assert {"", "ollama", "lmstudio"} <= set(kinds(FR))
 
 
 def test_an_endpoint_says_whether_it_answers_and_never_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
