@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from engine.backends.json_line import JsonLine, root_of
+from engine.backends.json_line import JsonLine, root_of, shaped, whole
 from engine.backends.lmstudio_native import LMStudioServer
 from engine.backends.ollama import OllamaServer
-from engine.errors import BackendError, EngineError, ServerFailed, Unauthorized
+from engine.errors import BackendError, EngineError, ServerFailed, TimedOut, Unauthorized
 from engine.providers import Provider, providers
 
 TEST_S = 10.0
@@ -84,7 +84,7 @@ def test_all(row: Provider, key: str | None = None, *, seconds: float = TEST_S) 
     addresses = row.all_addresses()
     asked = [partial(test, row, key, address=one, seconds=seconds) for one in addresses]
     found = _together(asked, seconds * 4)
-    return tuple(found.get(at) or Connection(one) for at, one in enumerate(addresses))
+    return tuple(found.get(at) or _late(one, seconds * 4) for at, one in enumerate(addresses))
 
 
 def alive(row: Provider, address: str, key: str | None) -> bool:
@@ -109,6 +109,11 @@ def detect(
     )
 
 
+def _late(address: str, seconds: float) -> Connection:
+    return Connection(address, problem=TimedOut(f"nothing came from {address}", seconds=seconds))
+
+
+@shaped("a server of that kind")
 def _asked(row: Provider, address: str, key: str | None, seconds: float) -> Connection:
     """Raises EngineError."""
     if row.native == "ollama":
@@ -172,10 +177,9 @@ def _reached(address: str, key: str | None, seconds: float) -> Connection:
 
 
 def _served(row: Mapping[str, Any]) -> Served:
-    meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
-    told = (row.get(name) for name in _WINDOW_NAMES)
-    window = next((value for value in told if isinstance(value, int)), None) or (meta or {}).get("n_ctx")
-    return Served(str(row["id"])[:200], window)
+    meta = row.get("meta")
+    told = [row.get(name) for name in _WINDOW_NAMES] + [meta.get("n_ctx") if isinstance(meta, dict) else None]
+    return Served(str(row["id"])[:200], next(filter(None, map(whole, told)), None))
 
 
 def _window(models: tuple[Served, ...]) -> int | None:
@@ -195,7 +199,7 @@ def _props_window(address: str, key: str | None, seconds: float) -> int | None:
         return None
     settings = told.get("default_generation_settings") if isinstance(told, dict) else None
     window = settings.get("n_ctx") if isinstance(settings, dict) else None
-    return window if isinstance(window, int) else None
+    return whole(window)
 
 
 def _recognized(row: Provider, url: str, seconds: float) -> Connection | None:

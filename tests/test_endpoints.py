@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from engine import connection, far
 from engine.endpoints import Endpoints
 from engine.engine import Engine
-from engine.errors import AccessDenied, BadInput, NotFound, Unauthorized, Unreachable
+from engine.errors import AccessDenied, BadInput, NotFound, ServerFailed, TimedOut, Unauthorized, Unreachable
 from engine.providers import Provider, provider, providers
 from engine.rag.embedders import embedder
 from engine.settings import Settings, secret
@@ -239,6 +241,49 @@ def test_how_ollama_and_lm_studio_answer(ollama: OllamaStandIn) -> None:
             at = row.model_copy(update={"base_url": studio.base_url})
             assert connection.test(at, "t-123456789").window == 1024
             assert isinstance(connection.test(at).problem, Unauthorized)
+
+
+ODD: tuple[Any, ...] = (
+    {"models": 5},
+    {"models": ["x"]},
+    {"models": [{"name": "a", "loaded_instances": ["x"]}]},
+    {"models": [{"name": "a", "key": "a", "quantization": "Q4", "loaded_instances": 7}]},
+    {"data": [{"id": "a", "state": "loaded", "meta": 5, "max_model_len": [1]}, {"id": {"a": 1}}]},
+    {"data": 5},
+    [1, None],
+    5,
+    None,
+)
+
+
+@pytest.mark.parametrize("told", ODD)
+@pytest.mark.parametrize("kind", ["ollama", "lmstudio", "vllm"])
+def test_answers_of_another_shape_are_a_problem_or_read(kind: str, told: Any) -> None:
+    class Odd(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+        def do_GET(self) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        found = connection.test(provider(kind).model_copy(update={"base_url": url}))
+        server.shutdown()
+    assert found.problem is None or isinstance(found.problem, ServerFailed)
+    json.dumps(found.to_dict())
+
+
+def test_whoever_does_not_answer_in_time_has_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    for slow in (lambda *_: {}, lambda calls, _: dict.fromkeys(range(1, len(calls)), connection.Connection("x"))):
+        monkeypatch.setattr(connection, "_together", slow)
+        found = connection.test_all(Provider(id="room", name="Room", base_url="http://h/v1"), seconds=3.0)
+        assert isinstance(found[0].problem, TimedOut) and found[0].address == "http://h/v1"
 
 
 def test_every_address_of_a_row_is_tested(openai_server: OpenAIStandIn) -> None:

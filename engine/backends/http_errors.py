@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from engine.errors import (
     Unauthorized,
     UnknownModel,
 )
+
+WAIT_MAX_S = 86_400.0  # whoever asks for more than a day is not believed
 
 # "Prompt too long" in the words of llama.cpp, OpenAI and vLLM, Mistral, Anthropic, Gemini, LM Studio.
 _TOO_LONG = tuple(
@@ -78,12 +81,20 @@ def hidden(text: str, key: str | None) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the `Retry-After` header tells them, as a number or as a date; None without one."""
+    """Seconds to wait as the `Retry-After` header tells them, as a number or as a date, a day at most; None without one
+    and for one that is neither.
+    """
     told = headers.get("retry-after")
-    if told is None:
-        return None
+    seconds = None if told is None else _seconds(told)
+    return min(max(0.0, seconds), WAIT_MAX_S) if seconds is not None and math.isfinite(seconds) else None
+
+
+def _seconds(told: str) -> float | None:
     try:
-        return max(0.0, float(told))
+        return float(told)
     except ValueError:
-        parsed = email.utils.parsedate_to_datetime(told)
-        return max(0.0, parsed.timestamp() - time.time())
+        pass
+    try:
+        return email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+    except (ValueError, OverflowError, OSError):  # no date, or one that no clock of ours can show
+        return None

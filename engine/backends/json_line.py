@@ -114,6 +114,22 @@ class JsonLine:
         return StreamCut(f"the connection to {self.address} broke", received=received)
 
 
+@contextlib.contextmanager
+def shaped(what: str) -> Iterator[None]:
+    """A block, or as a decorator a call, that reads JSON of a shape that only `what` sends. Raises ServerFailed for any
+    other.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ServerFailed(f"this is not {what}", status=None) from error
+
+
+def whole(value: Any) -> int | None:
+    """The value where it is a whole number from 0 on, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def root_of(base_url: str) -> str:
     """Where a server's own routes begin: the base URL without `/v1`."""
     return base_url.rstrip("/").removesuffix("/v1")

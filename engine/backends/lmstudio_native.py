@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.backends.json_line import JsonLine, root_of
+from engine.backends.json_line import JsonLine, root_of, shaped, whole
 from engine.errors import NotFound, NotSupported, ServerFailed
 
 LOAD_S = 600.0  # that a large model may take
@@ -48,12 +48,12 @@ class LMStudioServer:
         """The models that are there, loaded or not."""
         with JsonLine(self.root, self._key, seconds=self._seconds) as line:
             try:
-                return tuple(_model(one) for one in _rows(line.get("/api/v1/models"), "models"))
+                return _read(_model, _rows(line.get("/api/v1/models"), "models"))
             except (NotFound, ServerFailed):  # LM Studio 0.3 answers 200 to a route that it does not know
                 rows = _rows(line.get("/api/v0/models"), "data")
         if not all("state" in row for row in rows):
             raise ServerFailed("this is not LM Studio", status=None)
-        return tuple(_old_model(row) for row in rows)
+        return _read(_old_model, rows)
 
     def window_of(self, model: str) -> int | None:
         """The window of a loaded model, by its key or the name of an instance; None where it is not loaded."""
@@ -92,9 +92,14 @@ def _rows(told: Any, name: str) -> list[Mapping[str, Any]]:
     return rows
 
 
+def _read(reader: Callable[[Mapping[str, Any]], LMModel], rows: list[Mapping[str, Any]]) -> tuple[LMModel, ...]:
+    with shaped("LM Studio"):
+        return tuple(map(reader, rows))
+
+
 def _model(row: Mapping[str, Any]) -> LMModel:
     instances = tuple(
-        Instance(str(one.get("id")), (one.get("config") or {}).get("context_length"))
+        Instance(str(one.get("id")), whole((one.get("config") or {}).get("context_length")))
         for one in row.get("loaded_instances") or ()
     )
     return LMModel(
@@ -102,21 +107,21 @@ def _model(row: Mapping[str, Any]) -> LMModel:
         str(row.get("display_name") or row.get("key")),
         str(row.get("type", "llm")),
         (row.get("quantization") or {}).get("name"),
-        row.get("size_bytes"),
-        row.get("max_context_length"),
+        whole(row.get("size_bytes")),
+        whole(row.get("max_context_length")),
         instances,
     )
 
 
 def _old_model(row: Mapping[str, Any]) -> LMModel:
     key = str(row.get("id"))
-    loaded = (Instance(key, row.get("loaded_context_length")),) if row.get("state") == "loaded" else ()
+    loaded = (Instance(key, whole(row.get("loaded_context_length"))),) if row.get("state") == "loaded" else ()
     return LMModel(
         key,
         key,
         str(row.get("type", "llm")),
         row.get("quantization"),
         None,
-        row.get("max_context_length"),
+        whole(row.get("max_context_length")),
         loaded,
     )

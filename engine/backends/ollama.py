@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.backends.base import Control, Report, Request
 from engine.backends.http_errors import too_long
-from engine.backends.json_line import JsonLine, root_of
+from engine.backends.json_line import JsonLine, root_of, shaped, whole
 from engine.backends.windows import Windows
 from engine.errors import NotSupported, PromptTooLong, ServerFailed, StreamCut
 from engine.types import Capability, Event, Message, ReasoningDelta, Rendered, Stats, TextDelta, ToolCall, Usage
@@ -68,17 +68,22 @@ class OllamaServer:
         """Such as "0.33.0"."""
         return str(_told(self._get("/api/version"), "version"))
 
+    @shaped("Ollama")
     def tags(self) -> tuple[str, ...]:
         """The models that are there, by name."""
         return tuple(str(_told(one, "name")) for one in _told(self._get("/api/tags"), "models") or ())
 
+    @shaped("Ollama")
     def ps(self) -> tuple[Running, ...]:
         """The models that are loaded."""
         return tuple(
-            Running(str(_told(one, "name")), one.get("context_length"), one.get("size"), one.get("expires_at"))
+            Running(
+                str(_told(one, "name")), whole(one.get("context_length")), whole(one.get("size")), one.get("expires_at")
+            )
             for one in _told(self._get("/api/ps"), "models") or ()
         )
 
+    @shaped("Ollama")
     def show(self, model: str) -> Shown:
         """What is known of one model."""
         told = self._post("/api/show", {"model": model}, model)

@@ -7,6 +7,7 @@ After the first word nothing is asked again: the reader would see another answer
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from typing import Any
 from engine.backends.base import Backend, Control, Report, Request
 from engine.errors import EngineError, RateLimited, ServerFailed, StreamCut, TimedOut, UnknownModel, Unreachable
 from engine.types import Capability, Event, PromptProgress, Rendered
+
+log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 5.0
 DOWN = (Unreachable, StreamCut, TimedOut, ServerFailed)
@@ -107,8 +110,17 @@ class Balance:
                     self._watching = False
                     return
             for address, check in checks.items():
-                if check():
+                if _well(address, check):
                     self.up(address)
+
+
+def _well(address: str, check: Callable[[], bool]) -> bool:
+    """What the check says; one that breaks is told and says no, for the watch must outlive it."""
+    try:
+        return check()
+    except Exception:  # a border: the thread has nobody above it
+        log.exception("the check of %s broke", address)
+        return False
 
 
 class Pool:

@@ -113,6 +113,19 @@ def test_who_fails_is_asked_last_until_a_check_finds_them_well(
     assert wait_for(lambda: balance.members([NOWHERE])[0].down_s is None, SOON_S)
 
 
+def test_a_check_that_breaks_does_not_end_the_watch(balance: Balance) -> None:
+    asked = threading.Event()
+
+    def check() -> bool:
+        if asked.is_set():
+            return True
+        asked.set()
+        raise RuntimeError("what nobody foresaw")
+
+    balance.down(NOWHERE, check)
+    assert wait_for(lambda: balance.members([NOWHERE])[0].down_s is None, SOON_S) and asked.is_set()
+
+
 def test_busy_or_without_the_model_is_not_ill(balance: Balance, two: tuple[OpenAIStandIn, OpenAIStandIn]) -> None:
     for model, kind in (("429", RateLimited), ("404", UnknownModel)):
         with pytest.raises(kind):
