@@ -17,6 +17,7 @@ from engine.engine import Engine
 from engine.runtime.load import LoadParams
 from engine.runtime.supervisor import LocalRuntime, Supervisor
 from engine.settings import Settings
+from tests.marks import no_key_is_left  # noqa: F401 - every session ends with it
 from tests.sharing import JOB_NICE, cost_of, scheduler, step_back
 from tests.standins.app_server import AppServer, app_server
 from tests.standins.llama_server import BareServer, bare_server, bundled_gguf

@@ -19,6 +19,7 @@ from socket import create_connection, create_server
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.marks import holding, marks_in
 from tests.sharing import JOB_NICE
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +164,8 @@ def app_server(*options: str, environment: Mapping[str, str] | None = None) -> I
             reader.join(5)
             assert process.stdout is not None
             process.stdout.close()
+        found = [*marks_in(server.output), *holding(home)]
+        assert not found, f"keys were left by the application: {found}"
 
 
 def _read(server: AppServer) -> None:
