@@ -168,7 +168,7 @@ def test_the_address_carries_the_settings_and_the_language_link_keeps_them(site:
     number.press("Tab")
     page.wait_for_function("location.search.includes('max_tokens=77')")
     page.get_by_role("link", name="English").click()
-    page.wait_for_url("**/gradio/en/**")  # the page before has a box, too
+    page.wait_for_url("**/gradio/en/**", wait_until="commit")  # the page before has a box, too
     page.wait_for_selector(BOX)
     page.wait_for_function(f"document.querySelector('{BOX}')?.value === 'Bonjour'")
     kept = parse_qs(urlsplit(page.url).query)
