@@ -17,6 +17,9 @@ from engine.backends.http_errors import by_status, hidden, too_long
 from engine.backends.line import Line
 from engine.errors import EngineError, ServerFailed, StreamCut, TimedOut, Unreachable
 
+ANSWER_MAX = 32 * 2**20  # bytes of an answer, or of one line of a stream
+ERROR_MAX = 2**20
+PLAIN = {"Accept-Encoding": "identity"}  # what is packed could be a thousand times longer than what came
 DEPTH_MAX = 200_000  # characters of an error's body that are looked at
 SHOWN_MAX = 500
 
@@ -58,10 +61,10 @@ class JsonLine:
         self._line.lend(control)
         received = 0
         try:
-            asked = self._line.client.stream("POST", self._url(path), json=body)
+            asked = self._line.client.stream("POST", self._url(path), json=body, headers=PLAIN)
             with self._mapped(lambda: received, control), asked as response:
                 self._admit(response)
-                for line in response.iter_lines():
+                for line in _lines(response, self.address):
                     if (found := _object(line, self.address)) is not None:
                         received += len(line)
                         yield found
@@ -74,10 +77,13 @@ class JsonLine:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         timeout = httpx.USE_CLIENT_DEFAULT if self._seconds is None else httpx.Timeout(self._seconds)
-        with self._mapped(lambda: 0, None):
-            response = self._line.client.request(method, self._url(path), json=body, timeout=timeout)
+        asked = self._line.client.stream(method, self._url(path), json=body, timeout=timeout, headers=PLAIN)
+        with self._mapped(lambda: 0, None), asked as response:
             self._admit(response)
-            return _parsed(response.text, self.address)
+            data = _read(response, ANSWER_MAX)
+            if len(data) > ANSWER_MAX:
+                raise _endless(self.address)
+            return _parsed(data.decode(errors="replace"), self.address)
 
     def _url(self, path: str) -> str:
         return f"{self.address}{path}"
@@ -86,8 +92,7 @@ class JsonLine:
         """Raises what a status other than 2xx stands for."""
         if response.is_success:
             return
-        response.read()
-        text = response.text[:DEPTH_MAX]
+        text = _read(response, ERROR_MAX).decode(errors="replace")[:DEPTH_MAX]
         message = hidden(_message(text) or f"HTTP {response.status_code}", self._key)[:SHOWN_MAX]
         if response.status_code in (400, 413, 422, 500) and (told := too_long(text)):
             raise told
@@ -133,6 +138,35 @@ def whole(value: Any) -> int | None:
 def root_of(base_url: str) -> str:
     """Where a server's own routes begin: the base URL without `/v1`."""
     return base_url.rstrip("/").removesuffix("/v1")
+
+
+def _read(response: httpx.Response, most: int) -> bytes:
+    """The body, or its beginning: little more than `most` bytes."""
+    data = bytearray()
+    for piece in response.iter_bytes():
+        data += piece
+        if len(data) > most:
+            break
+    return bytes(data)
+
+
+def _lines(response: httpx.Response, address: str) -> Iterator[str]:
+    """The lines as they come. Raises ServerFailed for one that does not end."""
+    rest = bytearray()
+    for piece in response.iter_bytes():
+        *lines, last = piece.split(b"\n")
+        for line in lines:
+            yield (rest + line).decode(errors="replace")
+            rest.clear()
+        rest += last
+        if len(rest) > ANSWER_MAX:
+            raise _endless(address)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _endless(address: str) -> ServerFailed:
+    return ServerFailed(f"{address} sent more than {ANSWER_MAX} bytes at once", status=None)
 
 
 def _object(line: str, address: str) -> dict[str, Any] | None:
