@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 CONNECT_S = 15.0
+ANSWER_MAX = 32 * 2**20  # bytes of a list
 READ_S = 60.0  # the first byte of a large file may come late
 QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
@@ -54,13 +55,20 @@ class HubSession:
         session, timeout = self._open()
         from huggingface_hub import hf_raise_for_status
 
-        with self.refusals(what):
-            reply = session.get(self.address + path, params=dict(params), headers=self._headers, timeout=timeout)
+        url, data = self.address + path, bytearray()
+        with (
+            self.refusals(what),
+            session.stream("GET", url, params=dict(params), headers=self._headers, timeout=timeout) as reply,
+        ):
             hf_raise_for_status(reply)
-            try:
-                return reply.json()
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                raise self.no_hub() from error
+            for piece in reply.iter_bytes():
+                data += piece
+                if len(data) > ANSWER_MAX:
+                    raise self.no_hub()
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self.no_hub() from error
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:

@@ -176,3 +176,11 @@ def test_fit_is_judged_by_memory_and_disk(tmp_path: Path) -> None:
     assert fit(1000, tmp_path, free=300 * 2**20).name == "tight"
     assert fit(1000, tmp_path, free=10**8).name == "too_large"
     assert fit(10**18, tmp_path, free=10**19).name == "no_disk"
+
+
+def test_a_list_that_does_not_end_is_no_hubs(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "refuse", (200, {}, "[" + "1," * 5000 + "1]"))
+    assert len(HubSession(server.address).json("/api/models", {}, "x")) == 5001
+    monkeypatch.setattr(hub_http, "ANSWER_MAX", 1000)
+    with pytest.raises(ServerFailed, match="does not answer as"):
+        HubSession(server.address).json("/api/models", {}, "x")
