@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
+from playwright.sync_api import TimeoutError as Late
+
 from apps.ui.i18n import Language, Words, words
 from engine.types import OUTCOMES
 from tests.standins.app_server import wait_for
 
 PATIENCE_MS = 240_000  # test machines are slow, and shared
+LOOK_MS = 5000  # for what may be gone by itself
 
 
 class Tab:
@@ -63,6 +66,15 @@ class Tab:
     def stop(self) -> None:
         """Click the stop button."""
         self.page.get_by_role("button", name=self.words.t("chat.stop"), exact=True).click()
+
+    def stopped(self) -> bool:
+        """Whether the stop button was there, and took a click."""
+        button = self.page.get_by_role("button", name=self.words.t("chat.stop"), exact=True)
+        try:
+            button.click(timeout=LOOK_MS)
+        except Late:
+            return False
+        return True
 
     def text(self) -> str:
         """The conversation as it is read."""
