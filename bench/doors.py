@@ -192,14 +192,15 @@ def _rerun(query: str, widget: str | None, value: str | None) -> bytes:
 
 
 def _messages(socket: Any) -> Iterator[Any]:
-    """Forward messages until the script has finished."""
+    """Forward messages until the script has finished; one that begins anew, since the model is loaded now, has not."""
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
     while True:
         message = ForwardMsg()
         message.ParseFromString(socket.recv(timeout=600))
         yield message
-        if message.WhichOneof("type") == "script_finished":
+        early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        if message.WhichOneof("type") == "script_finished" and not early:
             return
 
 
