@@ -15,12 +15,12 @@ from engine.chat import Chat, Choice
 from engine.conversation import ChatSettings, Conversation, Node
 from engine.person import LOCAL
 from engine.prompts import Prompt, Prompts
+from tests.browser.tabs import PATIENCE_MS
 from tests.gradio.conftest import Site
 from tests.standins.app_server import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-PATIENCE_MS = 100_000
 BOX = "#question textarea"
 FR = words("fr")
 HOSTILE = (
@@ -73,13 +73,14 @@ def until(page: Any, script: str) -> None:
 def test_a_link_opens_its_section_and_what_is_asked_at_once_gets_its_values(site: Site, page: Any) -> None:
     page.goto(f"{site.language('fr')}?section=comptine&max_tokens=3")
     page.get_by_role("tab", name="Comptine", selected=True).wait_for()
+    until(page, "document.body.dataset.opened")  # from here on sections are written into the address
     page.get_by_role("tab", name="Discuter").click()
-    page.wait_for_url(lambda address: "section" not in address)
+    until(page, "!location.search.includes('section')")
     page.locator(f"{BOX}:enabled").wait_for()
     say(page, "un deux trois quatre cinq")
     page.get_by_text(FR.t("outcome.max_tokens")).wait_for()
     page.get_by_role("tab", name="Modèles").click()
-    page.wait_for_url(lambda address: "section=models" in address and "max_tokens=3" in address)
+    until(page, "location.search.includes('section=models') && location.search.includes('max_tokens=3')")
 
 
 def test_an_answer_is_judged_and_before_the_policy_leaves_messages_out_a_person_is_asked(site: Site, page: Any) -> None:
