@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,10 @@ class Store:
         if self.path is None:
             return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite would make it readable to everybody
+        # SQLite would make it readable to everybody. One that is there is not opened: closing it would take SQLite's
+        # locks from another store of this process (https://sqlite.org/howtocorrupt.html, 2.2)
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _engine(self) -> Engine:
         # hide_parameters: an exception or a log line must not carry what people wrote

@@ -425,3 +425,19 @@ def test_what_goes_on_failing_is_raised(monkeypatch: pytest.MonkeyPatch, code: i
     raw: Any = Unsteady(code, times)
     with pytest.raises(sqlite3.OperationalError):
         _pragma(raw, "journal_mode=WAL")
+
+
+def test_a_second_store_of_this_process_takes_no_lock_from_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    first = Store(f"sqlite:///{path}")
+    with first.read() as connection:
+        connection.execute(people.select())
+    Store(f"sqlite:///{path}").close()
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM people').fetchall(); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    log = Path(f"{path}-wal")
+    assert log.exists()  # another process that ends is not the last one: it must not clear the log away under us
+    first.close()
+    assert not log.exists()
