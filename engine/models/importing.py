@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import unicodedata
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 
@@ -196,14 +196,6 @@ def import_file(settings: Settings, source: Path, name: str | None = None) -> Pa
             next(work)
         except StopIteration as end:
             return Path(end.value)
-
-
-def import_stream(settings: Settings, chunks: Iterable[bytes], name: str, size: int | None = None) -> Path:
-    """Write what comes; where it is now. Raises BadFile, ModelFileCorrupt, DiskFull."""
-    with Incoming(settings, name, size) as incoming:
-        for chunk in chunks:
-            incoming.write(chunk)
-        return incoming.finish()
 
 
 def not_kept(name: str, why: str) -> ModelFileCorrupt:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from apps.ui.present import error_text
 from engine.errors import BadFile, DiskFull, ModelFileCorrupt
 from engine.models import importing as module
 from engine.models.hashes import Hashes
-from engine.models.importing import Incoming, import_file, import_stream, importing, safe_name
+from engine.models.importing import Incoming, import_file, importing, safe_name
 from engine.settings import Settings
 from tests.models import gguf_files as make
 
@@ -35,6 +36,13 @@ def source(tmp_path: Path, data: bytes = TINY, name: str = "Tiny.gguf") -> Path:
 def kept() -> list[str]:
     folder = Settings().models_dir
     return sorted(path.name for path in folder.iterdir() if path.name != "hashes.json") if folder.exists() else []
+
+
+def written(chunks: Iterable[bytes], name: str, size: int | None = None) -> Path:
+    with Incoming(Settings(), name, size) as incoming:
+        for chunk in chunks:
+            incoming.write(chunk)
+        return incoming.finish()
 
 
 def test_a_file_is_copied_with_progress_and_its_digest_is_known(
@@ -85,14 +93,14 @@ def test_a_wrong_magic_is_refused_at_the_first_bytes() -> None:
 
 def test_a_stream_that_breaks_off_leaves_nothing() -> None:
     with pytest.raises(ModelFileCorrupt, match=f"{len(TINY) - 1} of {len(TINY)} bytes"):
-        import_stream(Settings(), [TINY[:100], TINY[100:-1]], "x.gguf", len(TINY))
+        written([TINY[:100], TINY[100:-1]], "x.gguf", len(TINY))
 
     def broken() -> Any:
         yield TINY[:100]
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        import_stream(Settings(), broken(), "x.gguf")
+        written(broken(), "x.gguf")
     assert kept() == []
 
 
