@@ -9,17 +9,23 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from engine.errors import BadFile
+from engine.errors import AccessDenied, BadFile
 from engine.models.discovery import FoundFile
 from engine.models.remembered import Remembered
 from engine.settings import Settings
 from engine.tasks import Progress
 
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.jobs import Job
+
 NOTE = "hashes.json"
-TASK = "engine.models.hashes:digest"
+TASK = "engine.models.hashes:digests"
 CHUNK = 8 << 20  # bytes
 NAMED = re.compile(r"(?:sha256-)?([0-9a-f]{64})")
 
@@ -75,6 +81,80 @@ def digest(path: str) -> Generator[Progress, None, str]:
         name = os.path.basename(path)
         raise BadFile(f"{name} cannot be read: {error.strerror}", path=name, reason=str(error.strerror)) from error
     return found.hexdigest()
+
+
+def start_hashing(engine: Engine, owner: str, paths: Iterable[Path], *, role: str) -> Job:
+    """The job that reads these files and remembers their digests; its progress is in bytes. Raises AccessDenied."""
+    if role != "teacher":
+        raise AccessDenied("reading whole files is the teacher's", role="teacher")
+    files = [str(path) for path in paths]
+    names = ", ".join(dict.fromkeys(os.path.basename(name) for name in files))
+    return engine.jobs.submit(owner, TASK, {"home": str(engine.settings.home), "paths": files}, f"SHA-256 · {names}")
+
+
+def digests(home: str, paths: Sequence[str]) -> Generator[Progress, None, dict[str, Any]]:
+    """Read the files whose digests are unknown, and remember them in the installation of that folder; bytes of all.
+
+    Returns `sha256` by name, and the names of `unread` ones, such as a file that is gone. Raises BadFile where none can
+    be read.
+    """
+    hashes, found, done = Hashes(Settings(home=Path(home))), dict[str, str](), 0
+    unread: list[BadFile] = []
+    sizes = {path: _size(path) for path in paths}
+    for path, size in sizes.items():
+        try:
+            work = hashes.computing(Path(path))
+            found[os.path.basename(path)] = yield from _shifted(work, done, sum(sizes.values()))
+        except BadFile as error:
+            unread.append(error)
+        done += size
+    if unread and not found:
+        raise unread[0]
+    return {"sha256": found, "unread": [str(error.details["path"]) for error in unread]}
+
+
+def _shifted(work: Generator[Progress, None, str], done: int, total: int) -> Generator[Progress, None, str]:
+    """What the work returns; its progress as that of a larger whole, of which `done` came before."""
+    while True:
+        try:
+            told = next(work)
+        except StopIteration as end:
+            return str(end.value)
+        yield Progress(done + told.done, total)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What is known of other files with the bytes of one: `same` have them, `unread` perhaps."""
+
+    same: tuple[FoundFile, ...]
+    unread: tuple[FoundFile, ...]
+
+
+def copies(paths: Sequence[Path], found: Iterable[FoundFile], hashes: Hashes) -> Copies:
+    """The other files of as many parts and the same size as the one of these parts; nothing is read. While the file's
+    own digest is unknown, all of them are unread.
+    """
+    sizes = [_size(str(path)) for path in paths]
+    own = {os.path.realpath(path) for path in paths}
+    others = [
+        file
+        for file in found
+        if [_size(str(part)) for part in file.parts] == sizes and not own & {os.path.realpath(p) for p in file.parts}
+    ]
+    wanted = [hashes.known(path) for path in paths]
+    told = [(file, [hashes.known(part) for part in file.parts]) for file in others]
+    return Copies(
+        tuple(file for file, sums in told if None not in sums and sums == wanted),
+        tuple(file for file, sums in told if None in sums or None in wanted),
+    )
 
 
 def alike(found: Iterable[FoundFile]) -> tuple[tuple[FoundFile, ...], ...]:

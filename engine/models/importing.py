@@ -10,15 +10,16 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import time
 import unicodedata
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-from engine.errors import BadFile, DiskFull, ModelFileCorrupt
+from engine.errors import AccessDenied, BadFile, DiskFull, ModelFileCorrupt
 from engine.models.gguf_header import read_header
 from engine.models.hashes import Hashes
 from engine.models.room import check_room
@@ -26,6 +27,11 @@ from engine.models.splits import PART
 from engine.settings import Settings
 from engine.tasks import Progress
 
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.jobs import Job
+
+TASK = "engine.models.importing:bring"
 CHUNK = 8 << 20  # bytes
 SPARE = 256 << 20  # bytes that stay free on the disk
 STEM_MAX = 120  # characters
@@ -65,15 +71,24 @@ def _visible(letter: str) -> str:
 class Incoming:
     """One file on its way in: `write` its bytes, then `finish`. Left without `finish`, nothing of it stays.
 
-    `size` is what was announced, in bytes; `limit` what may come. Raises BadFile, ModelFileCorrupt, DiskFull.
+    `size` is what was announced, in bytes; `limit` what may come; `part` is where it lies until then. Raises BadFile,
+    ModelFileCorrupt, DiskFull.
     """
 
-    def __init__(self, settings: Settings, name: str, size: int | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        size: int | None = None,
+        limit: int | None = None,
+        part: Path | None = None,
+    ) -> None:
         self.name = safe_name(name)
         self.received = 0
         self._size, self._limit = size, limit
         self._settings = settings
         self._folder = settings.models_dir
+        self._part = part or part_of(settings)
         self._digest = hashlib.sha256()
         self._head = b""
         self._check_limit(size or 0)
@@ -126,10 +141,9 @@ class Incoming:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sweep(self._folder)
             check_room(self._folder, size + SPARE)
-            handle, name = tempfile.mkstemp(PARTIAL, HIDDEN, self._folder)
+            handle = os.open(self._part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         except OSError as error:
             raise self._unwritten(error, size) from error
-        self._part = Path(name)
         self._file = os.fdopen(handle, "wb")
 
     def _check_limit(self, size: int) -> None:
@@ -171,21 +185,68 @@ class Incoming:
         return BadFile(f"{self.name} cannot be written: {error.strerror}", path=self.name, reason=str(error.strerror))
 
 
-def importing(settings: Settings, source: Path, name: str | None = None) -> Generator[Progress, None, Path]:
-    """Copy the file; bytes done of all, then where it is now. Raises BadFile, ModelFileCorrupt, DiskFull."""
+def part_of(settings: Settings) -> Path:
+    """Where another file may lie until it is whole."""
+    return settings.models_dir / f"{HIDDEN}{secrets.token_hex(8)}{PARTIAL}"
+
+
+def start_import(engine: Engine, owner: str, source: Path, *, role: str) -> Job:
+    """The job that copies a file of this machine among one's own models; its progress is in bytes. Raises AccessDenied,
+    and at once what is wrong with the file as far as its first bytes tell: BadFile, ModelFileCorrupt.
+    """
+    if role != "teacher":
+        raise AccessDenied("importing models is the teacher's", role="teacher")
+    _check_file(source)
+    _check_beginning(source)
+    part = part_of(engine.settings)
+    args = {"home": str(engine.settings.home), "source": str(source.resolve()), "name": source.name, "part": str(part)}
+    return engine.jobs.submit(owner, TASK, args, source.name, (part,))
+
+
+def bring(home: str, source: str, name: str, part: str) -> Generator[Progress, None, dict[str, Any]]:
+    """Copy the file into the installation of that folder; bytes of all. Returns path, size in bytes, SHA-256. Raises
+    BadFile, ModelFileCorrupt, DiskFull.
+    """
+    settings = Settings(home=Path(home))
+    path = yield from importing(settings, Path(source), name, Path(part))
+    return {"path": str(path), "size": path.stat().st_size, "sha256": Hashes(settings).of(path)}
+
+
+def _check_file(source: Path) -> None:
     if not source.is_file():  # a folder, or a pipe that would never end
         raise BadFile(f"{source} is no file", path=source.name, reason="no file")
+
+
+def _check_beginning(source: Path) -> None:
+    try:
+        with source.open("rb") as file:
+            begins = file.read(len(MAGIC))
+    except OSError as error:
+        raise _unread(source, error) from error
+    if not MAGIC.startswith(begins):
+        raise not_kept(source.name, "does not begin with GGUF")
+
+
+def _unread(source: Path, error: OSError) -> BadFile:
+    text = f"{source.name} cannot be read: {error.strerror}"
+    return BadFile(text, path=source.name, reason=str(error.strerror))
+
+
+def importing(
+    settings: Settings, source: Path, name: str | None = None, part: Path | None = None
+) -> Generator[Progress, None, Path]:
+    """Copy the file; bytes done of all, then where it is now. Raises BadFile, ModelFileCorrupt, DiskFull."""
+    _check_file(source)
     try:
         with source.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            with Incoming(settings, name or source.name, size) as incoming:
+            with Incoming(settings, name or source.name, size, part=part) as incoming:
                 while chunk := file.read(CHUNK):
                     incoming.write(chunk)
                     yield Progress(incoming.received, size)
                 return incoming.finish()
     except OSError as error:
-        text = f"{source.name} cannot be read: {error.strerror}"
-        raise BadFile(text, path=source.name, reason=str(error.strerror)) from error
+        raise _unread(source, error) from error
 
 
 def import_file(settings: Settings, source: Path, name: str | None = None) -> Path:

@@ -10,8 +10,9 @@ import pytest
 from engine.errors import BadFile
 from engine.models import hashes as module
 from engine.models.discovery import discover
-from engine.models.hashes import Hashes, alike, digest, duplicates
+from engine.models.hashes import TASK, Hashes, alike, copies, digest, duplicates
 from engine.settings import Settings
+from engine.tasks import TaskRun
 
 
 @pytest.fixture
@@ -59,3 +60,22 @@ def test_copies_are_found_and_only_equal_sizes_are_read(tmp_path: Path, read: li
     groups = {tuple(file.name for file in group) for group in duplicates(found, Hashes(Settings()))}
     assert groups == {("a", "b"), ("p", "q")}
     assert "d.gguf" not in read and len(read) == 7
+
+
+def test_a_job_reads_several_files_once_and_what_it_read_is_remembered(tmp_path: Path, isolation: Path) -> None:
+    files = {"a.gguf": b"same", "b.gguf": b"same", "c.gguf": b"diff", "d.gguf": b"longer"}
+    paths = [tmp_path / name for name in files]
+    for path, data in zip(paths, files.values(), strict=True):
+        path.write_bytes(data)
+    found, settings = discover(Settings(), [tmp_path]), Settings(home=isolation)
+    before = copies(paths[:1], found, Hashes(settings))
+    assert not before.same and [file.name for file in before.unread] == ["b", "c"]
+    asked = [str(path) for path in (*paths, tmp_path / "gone.gguf")]
+    work = TaskRun(TASK, {"home": str(settings.home), "paths": asked}, nice=0)
+    told = list(work)
+    assert told[-1].done == told[-1].total == 18 and work.result["unread"] == ["gone.gguf"]
+    assert work.result["sha256"]["a.gguf"] == hashlib.sha256(b"same").hexdigest()
+    after = copies(paths[:1], found, Hashes(settings))
+    assert [file.name for file in after.same] == ["b"] and not after.unread
+    with pytest.raises(BadFile):
+        list(TaskRun(TASK, {"home": str(settings.home), "paths": asked[-1:]}, nice=0))

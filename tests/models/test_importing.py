@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 
 from apps.ui.i18n import words
 from apps.ui.present import error_text
-from engine.errors import BadFile, DiskFull, ModelFileCorrupt
+from engine.engine import Engine
+from engine.errors import AccessDenied, BadFile, DiskFull, ModelFileCorrupt
 from engine.models import importing as module
 from engine.models.hashes import Hashes
 from engine.models.importing import Incoming, import_file, importing, safe_name
 from engine.settings import Settings
+from engine.tasks import TaskRun
 from tests.models import gguf_files as make
 
 TINY = make.gguf()
@@ -187,3 +190,26 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
     assert made == Path(made).name and made.endswith(".gguf") and not made.startswith(".")
     assert len(made.encode()) < 255 and made.isprintable()
     assert safe_name(made) == made
+
+
+def test_a_job_imports_and_leaves_nothing_where_it_is_stopped(tmp_path: Path, isolation: Path) -> None:
+    settings = Settings(home=isolation)
+    part = module.part_of(settings)
+    args = {"home": str(isolation), "source": str(source(tmp_path)), "name": "Tiny.gguf", "part": str(part)}
+    work = TaskRun(module.TASK, args, nice=0)
+    assert [told.done for told in work][-1] == len(TINY) and not part.exists()
+    there = settings.models_dir / "Tiny.gguf"
+    assert work.result == {"path": str(there), "size": len(TINY), "sha256": hashlib.sha256(TINY).hexdigest()}
+    assert there.read_bytes() == TINY and Hashes(settings).known(there)
+
+
+def test_what_is_no_gguf_is_refused_before_a_job_begins(tmp_path: Path) -> None:
+    with closing(Engine()) as engine:
+        for path, error in ((tmp_path, BadFile), (source(tmp_path, b"no model"), ModelFileCorrupt)):
+            with pytest.raises(error):
+                module.start_import(engine, "local", path, role="teacher")
+        with pytest.raises(AccessDenied):
+            module.start_import(engine, "local", source(tmp_path), role="student")
+        job = module.start_import(engine, "local", source(tmp_path), role="teacher")
+        assert engine.jobs.wait(job.id, 600).state == "done"
+        assert [card.name for card in engine.catalog.cards() if card.source == "models folder"] == ["Tiny"]
