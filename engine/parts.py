@@ -18,6 +18,7 @@ from engine.settings import Settings
 if TYPE_CHECKING:
     from engine.catalog import Catalog
     from engine.chats import Chats
+    from engine.compare.prices import Prices
     from engine.endpoints import Endpoints
     from engine.jobs import JobQueue
     from engine.keys import Keys
@@ -119,6 +120,13 @@ class Parts:
         from engine.values import Values
 
         return Values(self.store)
+
+    @part
+    def prices(self) -> Prices:
+        """What models cost."""
+        from engine.compare.prices import Prices
+
+        return Prices(self.values)
 
     @part
     def chats(self) -> Chats:

@@ -1,0 +1,43 @@
+"""Models side by side: one question to several, what it costs, blind votes, batches.
+
+Its public names, each imported at first use. Knows no interface.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.lazy import at_first_use
+
+if TYPE_CHECKING:
+    from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
+    from engine.compare.prices import Prices, price_of
+    from engine.compare.report import ComparisonReport
+    from engine.compare.running import Comparison, Turn
+    from engine.compare.side import Side, SideView
+
+__all__ = [
+    "Comparison",
+    "ComparisonReport",
+    "Cost",
+    "Electricity",
+    "Price",
+    "Prices",
+    "Side",
+    "SideView",
+    "Turn",
+    "classroom",
+    "cost_of",
+    "price_of",
+    "total_of",
+]
+
+# A function that has the name of a module goes by a longer one: "longer:own".
+_NAMES = {
+    "money": "Cost Electricity Price classroom cost_of total_of",
+    "prices": "Prices price_of",
+    "report": "ComparisonReport",
+    "running": "Comparison Turn",
+    "side": "Side SideView",
+}
+__getattr__ = at_first_use(__name__, _NAMES)
