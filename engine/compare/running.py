@@ -21,6 +21,7 @@ from engine.live import Live, follow
 from engine.types import Event, Finished, Message, ReasoningDelta, Result, Stats, TextDelta, ToolCall, Usage
 
 if TYPE_CHECKING:
+    from engine.backends.base import Request
     from engine.catalog import ModelCard
     from engine.compare.money import Cost
     from engine.compare.report import ComparisonReport
@@ -158,6 +159,15 @@ class Comparison:
         self._end_early([before])
         self._start(answer, messages)
 
+    def change(self, index: int, side: Side) -> None:
+        """Ask that side as `side` from the next question on; its conversation goes on. Raises BadInput where there is
+        no such side.
+        """
+        with self._news:
+            if not 0 <= index < len(self._sides):
+                raise BadInput(f"there is no side {index}", what="sides", value=index)
+            self._sides[index] = side
+
     def stop(self, index: int | None = None) -> None:
         """End the answer of one side, or of all; what was written stays. Returns at once."""
         with self._news:
@@ -196,6 +206,15 @@ class Comparison:
             rest = every - (time.monotonic() - drawn)
             if rest > 0:
                 self.wait(rest)
+
+    def asked(self, index: int) -> tuple[Model, Request] | None:
+        """The model of that side and what its last answer was asked with; None where it was not asked. Raises BadInput."""
+        with self._news:
+            self._check(index)
+            answer = self._turns[-1].answers[index]
+            if answer.model is None or answer.generation is None:
+                return None
+            return answer.model, answer.generation.request
 
     def report(self) -> ComparisonReport:
         """What was asked and answered so far, as values to export; no key is in it."""
