@@ -18,12 +18,14 @@ MARKS = (
     "sk-of-the-machine-0123456789",
     "sk-of-the-student-0123456789",
     "sk-of-somebody",
+    "r8_stand-in-0123456789",
     "sk-hidden-1234",
     "sk-teacher",
     "MARKEDkey0123456789",
     "sEcReT-typed-in-by-hand",
     "tvly-0123456789",
     "lsv2_secret",
+    "hf_stand_in_0123456789",
 )
 OWN = ("secrets.toml",)  # people write their keys into it
 WEIGHTS = ".gguf"  # hundreds of megabytes, and of no interest

@@ -13,6 +13,7 @@ from apps.gradio_models.parts import LINE, WRAP, button
 from apps.ui.dropzone import drop_data
 from engine.models.convert import KINDS as CONVERTED
 from engine.models.quantize import OFFERED
+from engine.visit_keys import LENGTH_MAX
 
 TO_QUALITY = """() => { document.querySelector('button[data-tab-id="quality"]')?.click(); }"""
 
@@ -30,7 +31,29 @@ class Download:
     repository: gr.Dropdown
     file: gr.Dropdown
     fetch: gr.Button
+    token: gr.Textbox
+    token_state: gr.HTML
+    keep: gr.Button
+    forget: gr.Button
+    left: gr.Column
+    unfinished: gr.HTML
+    clean: gr.Button
     told: gr.HTML
+
+    @property
+    def found(self) -> list[Any]:
+        """What a search writes."""
+        return [self.repository, self.file, self.fetch, self.told]
+
+    @property
+    def kept(self) -> list[Any]:
+        """What another token writes."""
+        return [self.token, self.token_state, self.forget, self.told]
+
+    @property
+    def partial(self) -> list[Any]:
+        """What another state of unfinished downloads writes."""
+        return [self.left, self.unfinished, self.told]
 
 
 @dataclass(frozen=True)
@@ -116,8 +139,19 @@ def _download(ui: Ui, tab: gr.Tab) -> Download:
             file = gr.Dropdown([], label=t("models_download.file"), visible=False, min_width=220,
                                elem_id="download-file")  # fmt: skip
         fetch = button(t("models_download.start"), "download-fetch", variant="primary", visible=False)
+    with gr.Accordion(t("models_token.title"), open=False, elem_id="download-token-fold"):
+        token_state = gr.HTML(elem_id="download-token-state")
+        token = gr.Textbox("", label=t("models_token.field"), info=t("models_token.help"), type="password",
+                           max_length=LENGTH_MAX, elem_id="download-token", **LINE)  # fmt: skip
+        with gr.Row():
+            keep = button(t("models_token.keep"), "download-token-keep")
+            forget = button(t("models_token.forget"), "download-token-forget", visible=False)
+    with gr.Column(visible=False) as left:
+        unfinished = gr.HTML(elem_id="download-unfinished")
+        clean = button(t("models_partial.remove"), "download-clean", variant="stop")
     told = gr.HTML(elem_classes="atelier-slot", elem_id="download-told")
-    return Download(tab, curated, start, listed, words, search, repository, file, fetch, told)
+    return Download(tab, curated, start, listed, words, search, repository, file, fetch, token, token_state, keep,
+                    forget, left, unfinished, clean, told)  # fmt: skip
 
 
 def _quantize(ui: Ui, tab: gr.Tab) -> Quantize:

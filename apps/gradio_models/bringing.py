@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,14 @@ from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_models.adding import Adding
 from apps.gradio_models.desk import Desk, paragraph
 from apps.ui import bringing as shown
-from apps.ui import present
+from apps.ui import model_files
 from engine.errors import BadInput, EngineError
 from engine.jobs import Job
 from engine.models.curated import curated, curated_model
+from engine.models.download import forget_partials, partials, start_download
+from engine.models.hub import VISIT, Hub
+from engine.models.hub_fit import fits
 from engine.person import Person
-
-TELL_S = 0.5
 
 
 class Bringing:
@@ -41,6 +40,8 @@ class Bringing:
             **self._curated(),
             parts.quantize.model: gr.Dropdown(models, value=model),
             **self._folders(request),
+            **self._token_state(request),
+            **self._unfinished(request),
         }
 
     def download(self, values: Values, request: gr.Request) -> Update:
@@ -48,7 +49,7 @@ class Bringing:
 
         def ask(person: Person) -> Job:
             row = curated_model(str(values[self.parts.download.curated] or ""))
-            return self._fetched(person, row.repository, row.wanted)
+            return self._fetched(person, row.repository, row.wanted, self._token(request))
 
         return self.desk.begun(request, ask)
 
@@ -56,16 +57,15 @@ class Bringing:
         """The file that was looked for."""
         parts = self.parts.download
         repository, file = (str(values[box] or "") for box in (parts.repository, parts.file))
-        return self.desk.begun(request, lambda person: self._fetched(person, repository, file))
+        return self.desk.begun(request, lambda person: self._fetched(person, repository, file, self._token(request)))
 
     def search(self, values: Values, request: gr.Request) -> Update:
         """Repositories of that name; the files of the first one."""
-        from engine.models.hub import Hub
-
         parts, t = self.parts.download, self.ui.t
         try:
             self.desk.teacher(request)
-            found = Hub(self.ui.engine.settings).search(str(values[parts.words] or ""))
+            hub = Hub(self.ui.engine.settings, self._token(request))
+            found = hub.search(str(values[parts.words] or ""))
         except EngineError as error:
             return self._nothing(kit.error_html(error, self.ui))
         if not found:
@@ -74,7 +74,7 @@ class Bringing:
         choices = [(" · ".join(part for part in (one.id, one.licence or "", f"{number(one.downloads)} ↓") if part),
                     one.id) for one in found]  # fmt: skip
         shown_: Update = {parts.repository: gr.Dropdown(choices, value=found[0].id, visible=True)}
-        return shown_ | self._of(found[0].id)
+        return shown_ | self._of(found[0].id, request)
 
     def files(self, values: Values, request: gr.Request) -> Update:
         """The files of the repository that is chosen."""
@@ -82,7 +82,54 @@ class Bringing:
             self.desk.teacher(request)
         except EngineError as error:
             return self._nothing(kit.error_html(error, self.ui))
-        return self._of(str(values[self.parts.download.repository] or ""))
+        return self._of(str(values[self.parts.download.repository] or ""), request)
+
+    def keep(self, values: Values, request: gr.Request) -> Update:
+        """The typed token, for this person and this visit; the field is emptied at once."""
+        return self._keep(request, str(values[self.parts.download.token] or ""))
+
+    def forget(self, request: gr.Request) -> Update:
+        """The token is forgotten."""
+        return self._keep(request, "")
+
+    def clean(self, request: gr.Request) -> Update:
+        """What unfinished downloads have left is removed."""
+        parts, words = self.parts.download, self.ui.words
+
+        def act() -> str:
+            self.desk.teacher(request)
+            freed = forget_partials(self.ui.engine.settings.models_dir)
+            return paragraph(words.t("models_partial.removed", size=words.size(freed)))
+
+        said = self.desk.said(act)
+        return self._unfinished(request) | {parts.told: said}
+
+    def _keep(self, request: gr.Request, token: str) -> Update:
+        parts = self.parts.download
+        try:
+            person = self.desk.teacher(request)
+            self.ui.engine.visit_keys.put(person.id, VISIT, token)
+        except EngineError as error:
+            return {parts.told: kit.error_html(error, self.ui), parts.token: ""}
+        return self._token_state(request) | {parts.token: "", parts.told: ""}
+
+    def _token(self, request: gr.Request) -> str | None:
+        """The token that was typed for this visit."""
+        return self.ui.engine.visit_keys.of(self.desk.person(request).id, VISIT)
+
+    def _token_state(self, request: gr.Request) -> Update:
+        parts, brought = self.parts.download, self._token(request) is not None
+        told = lines_html([shown.token_state(brought, self.ui.words)]) if self.desk.is_teacher(request) else ""
+        return {parts.token_state: told, parts.forget: gr.Button(visible=brought)}
+
+    def _unfinished(self, request: gr.Request) -> Update:
+        """What interrupted downloads have left, for the teacher."""
+        parts, words = self.parts.download, self.ui.words
+        found = partials(self.ui.engine.settings.models_dir) if self.desk.is_teacher(request) else ()
+        rows = table_html(model_files.partial_head(words), model_files.partial_rows(found, words)) if found else ""
+        title = f"<h4>{html.escape(words.t('models_partial.title'))}</h4>"
+        note = lines_html([model_files.partial_note(found, words)])
+        return {parts.left: gr.Column(visible=bool(found)), parts.unfinished: title + rows + note if found else ""}
 
     def about(self, values: Values, request: gr.Request) -> str:
         """What the chosen kind would weigh."""
@@ -135,28 +182,16 @@ class Bringing:
 
         return self.desk.begun(request, ask)
 
-    def bring(self, values: Values, request: gr.Request) -> Iterator[Update]:
+    def bring(self, values: Values, request: gr.Request) -> Update:
         """A file of this machine copied among one's own models."""
-        from engine.models.importing import importing
+        from engine.models.importing import start_import
 
-        parts, words = self.parts.bring, self.ui.words
-        try:
-            self.desk.teacher(request)
-            source = _path(values[parts.path], "path")
-            work, told = importing(self.ui.engine.settings, source), 0.0
-            while True:
-                now = next(work, None)
-                if now is None:
-                    break
-                if time.monotonic() - told > TELL_S:
-                    told = time.monotonic()
-                    sizes = {"done": words.size(int(now.done)), "total": words.size(int(now.total or 0))}
-                    text = words.t("models_import.sending", name=source.name, **sizes)
-                    yield {parts.told: kit.progress_html(present.Progress(text, now.done / (now.total or 1)))}
-        except EngineError as error:
-            yield {parts.told: kit.error_html(error, self.ui)}
-            return
-        yield {parts.told: paragraph(words.t("models_import.done", name=source.name)), parts.path: ""}
+        path = self.parts.bring.path
+
+        def ask(person: Person) -> Job:
+            return start_import(self.ui.engine, person.id, _path(values[path], "path"), role=person.role)
+
+        return self.desk.begun(request, ask)
 
     def dropped(self, values: Values, event: gr.EventData, request: gr.Request) -> Update:
         """What the browser tells of an upload that has ended; the file itself is where it belongs."""
@@ -212,27 +247,23 @@ class Bringing:
         return {parts.curated: gr.Dropdown(labels, value=rows[0].id),
                 parts.list: table_html(shown.curated_head(words), told)}  # fmt: skip
 
-    def _fetched(self, person: Person, repository: str, wanted: str) -> Job:
-        from engine.models.download import start_download
-        from engine.models.hub import Hub
-
+    def _fetched(self, person: Person, repository: str, wanted: str, token: str | None) -> Job:
         engine = self.ui.engine
-        found = Hub(engine.settings).repository(repository)
-        return start_download(engine, person.id, found, found.file(wanted or None), role=person.role)
+        found = Hub(engine.settings, token).repository(repository)
+        return start_download(engine, person.id, found, found.file(wanted or None), role=person.role, token=token)
 
-    def _of(self, repository: str) -> Update:
-        """The files of a repository to choose from."""
-        from engine.models.hub import Hub
-
-        parts, words = self.parts.download, self.ui.words
+    def _of(self, repository: str, request: gr.Request) -> Update:
+        """The files of a repository to choose from, each with the memory that it would take."""
+        parts, words, engine = self.parts.download, self.ui.words, self.ui.engine
+        hub = Hub(engine.settings, self._token(request))
         try:
-            found = Hub(self.ui.engine.settings).repository(repository)
+            found = hub.repository(repository)
         except EngineError as error:
             return self._no_files(kit.error_html(error, self.ui))
         if not found.files:
             return self._no_files(lines_html([words.t("models_download.no_files")]))
-        folder = self.ui.engine.settings.models_dir
-        choices = [(shown.hub_file_label(file, folder, words), file.name) for file in found.files]
+        fitting = fits(hub, found, engine.settings, engine.plain_slots)
+        choices = [(shown.hub_file_label(file, fitting.get(file.name), words), file.name) for file in found.files]
         return {parts.file: gr.Dropdown(choices, value=found.file().name, visible=True), parts.told: "",
                 parts.fetch: gr.Button(visible=True)}  # fmt: skip
 

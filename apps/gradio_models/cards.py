@@ -15,14 +15,17 @@ from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_models.desk import Desk, paragraph
 from apps.gradio_models.parts import Shelf
 from apps.gradio_shelf import abilities
-from apps.ui import model_card, present
+from apps.ui import model_card, model_files, present
 from apps.ui import models as shown
 from apps.ui.i18n import Words
 from engine import templates
 from engine.catalog import ModelCard
 from engine.errors import EngineError
+from engine.jobs import Job
 from engine.models.details import Details, details
+from engine.models.hashes import start_hashing
 from engine.models.memory import estimate
+from engine.person import Person
 from engine.ps import loaded
 from engine.types import Message
 
@@ -142,7 +145,7 @@ class Cards:
                              for file in card.files) if teacher else ""  # fmt: skip
             return rows + places
 
-        return {parts.table: self.desk.said(told), parts.told: ""}
+        return {parts.table: self.desk.said(told), parts.told: self.desk.said(lambda: self._sums(values, request))}
 
     def load(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """Load it now; what is said on the way, then the table."""
@@ -168,18 +171,29 @@ class Cards:
         said = self.desk.said(act)
         return self.look(values, request) | {self.parts.list.told: said}
 
-    def sums(self, values: Values, request: gr.Request) -> Iterator[str]:
-        """The SHA-256 of its files; reading them takes a second per gigabyte."""
-        yield kit.progress_html(present.Progress(self.ui.t("models_card.sha256_help")))
-        yield self.desk.said(lambda: self._sums(self._chosen(values), request))
+    def sums(self, values: Values, request: gr.Request) -> Update:
+        """Have its files read, and what may be copies of them."""
 
-    def _sums(self, card: ModelCard, request: gr.Request) -> str:
-        from engine.models.hashes import Hashes
+        def ask(person: Person) -> Job | None:
+            unread = model_files.sums(self.ui.engine, self._chosen(values), self.ui.words, paths=True).unread
+            return start_hashing(self.ui.engine, person.id, unread, role=person.role) if unread else None
 
-        self.desk.teacher(request)
-        hashes = Hashes(self.ui.engine.settings)
-        rows = [(file.path.name, hashes.of(file.path)) for file in card.files]
-        return table_html([self.ui.t("models.file"), self.ui.t("models_card.sha256")], rows)
+        return self.desk.begun(request, ask)
+
+    def _sums(self, values: Values, request: gr.Request) -> str:
+        """The SHA-256 of its files as far as it is known, and other files with the same bytes."""
+        words, card = self.ui.words, self._chosen(values)
+        if not card.files:
+            return ""
+        known = model_files.sums(self.ui.engine, card, words, paths=self.desk.is_teacher(request))
+        head = (words.t("models.file"), words.t("models_card.sha256"))
+        told = table_html(head, list(known.known.items())) if known.known else ""
+        told += f"<h4>{html.escape(words.t('models_copies.title'))}</h4>"
+        return (
+            told
+            + (table_html(model_files.copy_head(words), known.copies) if known.copies else "")
+            + lines_html([known.note])
+        )
 
     def _chosen(self, values: Values) -> ModelCard:
         return self.ui.engine.catalog.card(str(values[self.parts.list.chosen] or ""))

@@ -73,8 +73,8 @@ class Desk:
         except EngineError as error:
             return kit.error_html(error, self.ui)
 
-    def begun(self, request: gr.Request, ask: Callable[[Person], Job]) -> Update:
-        """A job of the teacher's in the queue, unless one is open."""
+    def begun(self, request: gr.Request, ask: Callable[[Person], Job | None]) -> Update:
+        """A job of the teacher's in the queue, unless one is open or there is nothing to do."""
         try:
             person = self.teacher(request)
             job = shown.open_job(self.ui.engine, person)
@@ -110,12 +110,13 @@ class Desk:
             updates[work.told] = kit.error_html(error_from(job.error), self.ui)
         if job is not None and job.state == "done":
             updates[work.told] = paragraph(shown.job_done(job, words))
+        if job is not None and not open_:
             updates[work.ended] = job.id
         return updates
 
 
 def _progress(job: Job, words: Any) -> present.Progress:
-    return shown.job_progress(job, words, bytes_="download" in job.task)
+    return shown.job_progress(job, words)
 
 
 def paragraph(text: str) -> str:

@@ -94,7 +94,8 @@ def _cards(desk: Desk, front: Front, cards: Cards) -> None:
     tried = [template.system.submit, template.user.submit, template.answer.input, template.tab.select]
     gr.on([*tried, listed.chosen.change], cards.template, asked, [template.preview, template.source], **ONE_LAST)
     gr.on([files.tab.select, listed.chosen.change], cards.files, chosen, [files.table, files.told], **ONE_LAST)
-    files.sums.click(cards.sums, chosen, files.told, **INTERNAL)
+    files.sums.click(cards.sums, chosen, desk.work.written, **INTERNAL)
+    desk.work.ended.change(cards.files, chosen, [files.table, files.told], **INTERNAL)
 
 
 def _configuring(configuring: Configuring, shelf: Shelf) -> None:
@@ -119,6 +120,10 @@ def _bring(bringing: Bringing) -> list[Any]:
         parts.bring.folders,
         parts.bring.kept,
         parts.bring.remove,
+        parts.download.token_state,
+        parts.download.forget,
+        parts.download.left,
+        parts.download.unfinished,
     ]
 
 
@@ -128,21 +133,24 @@ def _adding(desk: Desk, front: Front, cards: Cards, bringing: Bringing) -> None:
     front.tabs["add"].select(bringing.opened, _brought(bringing), _bring(bringing), **INTERNAL)
     dropped = bring.drop.ended(bringing.dropped, _brought(bringing), [*_bring(bringing), bring.told], **INTERNAL)
     download.start.click(bringing.download, {download.curated}, work, **INTERNAL)
-    found = [download.repository, download.file, download.fetch, download.told]
+    found = download.found
     searched = [download.search.click, download.words.submit]
     gr.on(searched, bringing.search, {download.words}, found, **INTERNAL)
     download.repository.input(bringing.files, {download.repository}, found, **INTERNAL)
+    gr.on([download.keep.click, download.token.submit], bringing.keep, {download.token}, download.kept, **INTERNAL)
+    download.forget.click(bringing.forget, None, download.kept, **INTERNAL)
+    download.clean.click(bringing.clean, None, download.partial, **INTERNAL)
     download.fetch.click(bringing.fetch, {download.repository, download.file}, work, **INTERNAL)
     chosen = {quantize.model, quantize.kind}
     quantize.start.click(bringing.quantize, chosen, work, **INTERNAL)
     gr.on([quantize.model.change, quantize.kind.input], bringing.about, chosen, quantize.told, **ONE_LAST)
     convert.tab.select(bringing.converter, None, convert.told, **INTERNAL)
     convert.start.click(bringing.convert, {convert.folder, convert.kind}, work, **INTERNAL)
-    brought = bring.start.click(bringing.bring, {bring.path}, [bring.told, bring.path], **INTERNAL)
+    bring.start.click(bringing.bring, {bring.path}, work, **INTERNAL)
     folders = [bring.folders, bring.folder, bring.kept, bring.remove, bring.told]
     added = bring.add.click(bringing.add, {bring.folder}, folders, **INTERNAL)
     removed = bring.remove.click(bringing.remove, {bring.kept}, folders, **INTERNAL)
-    for done in (dropped, brought, added, removed):
+    for done in (dropped, added, removed):
         done.then(cards.picture, None, front.picture, **INTERNAL)
 
 

@@ -15,7 +15,7 @@ from apps import host
 from apps.streamlit_kit import Kept, Ui, plain, show_error
 from apps.ui import models as shown
 from engine.catalog import ModelCard
-from engine.errors import EngineError, error_from
+from engine.errors import EngineError, NotFound, error_from
 from engine.jobs import Job
 from engine.providers import Provider
 
@@ -57,6 +57,21 @@ class Desk(Kept):
         """This person's download, import, conversion or quantization that waits or runs."""
         return shown.open_job(self.ui.engine, self.ui.person)
 
+    @cached_property
+    def watched(self) -> Job | None:
+        """The work that this tab began or has seen open, as it is now; it may have ended meanwhile."""
+        known = self.get("watched")
+        if known is None:
+            return self.job
+        try:
+            return self.ui.engine.jobs.get(known, self.ui.person.id)
+        except NotFound:  # wiped with all that was this person's
+            return None
+
+    def watch(self, job: Job | None) -> None:
+        """Have this tab say how far that is, and what came of it."""
+        self.set("watched", job.id if job is not None else None)
+
     def go(self, tab: shown.Tab) -> None:
         """Have that tab in sight."""
         st.session_state[self.key("tabs")] = self.ui.t(f"models_tab.{tab}")
@@ -81,6 +96,7 @@ class Desk(Kept):
 
     def ended(self, job: Job) -> None:
         """What a job that has ended leaves: a sentence, or its error."""
+        self.watch(None)
         self.set("failure", error_from(job.error) if job.error else None)
         self.set("notice", None if job.error else shown.job_done(job, self.ui.words))
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from apps.streamlit_kit import table
+from apps.streamlit_kit import plain, table
 from apps.streamlit_models.desk import Desk
 from apps.ui import bringing
+from apps.ui.model_files import partial_head, partial_note, partial_rows
 from engine.errors import EngineError
 from engine.models.curated import curated, curated_model
-from engine.models.download import start_download
-from engine.models.hub import Hub, HubRepository
+from engine.models.download import forget_partials, partials, start_download
+from engine.models.fit import Fit
+from engine.models.hub import VISIT, Hub, HubRepository
+from engine.models.hub_fit import fits
+from engine.visit_keys import LENGTH_MAX
 
 WORDS_MAX = 200
 
@@ -33,22 +37,75 @@ def download(desk: Desk) -> None:
             disabled=desk.job is not None,
             help=t("models_add.busy") if desk.job is not None else None,
         )
+    _unfinished(desk)
     with st.expander(t("models_download.curated"), expanded=True):
         folder = desk.ui.engine.settings.models_dir
         table(bringing.curated_head(desk.ui.words), bringing.curated_rows(rows.values(), folder, desk.ui.words))
     with st.expander(t("models_download.search"), icon=":material/search:", expanded=bool(desk.get("found"))):
         _search(desk)
+    with st.expander(t("models_token.title"), icon=":material/key:"):
+        _tokens(desk)
 
 
 def _curated(desk: Desk) -> None:
     """Ask the hub for that row's file, and queue its download. Raises Unreachable and what else the hub may say."""
     row = curated_model(str(desk.get("curated")))
-    _start(desk, Hub(desk.ui.engine.settings).repository(row.repository), row.wanted)
+    _start(desk, _hub(desk).repository(row.repository), row.wanted)
 
 
 def _start(desk: Desk, repository: HubRepository, wanted: str) -> None:
     ui = desk.ui
-    start_download(ui.engine, ui.person.id, repository, repository.file(wanted), role=ui.person.role)
+    desk.watch(start_download(ui.engine, ui.person.id, repository, repository.file(wanted), role=ui.person.role,
+                   token=_token(desk)))  # fmt: skip
+
+
+def _token(desk: Desk) -> str | None:
+    """The one that was typed for this visit."""
+    return desk.ui.engine.visit_keys.of(desk.ui.person.id, VISIT)
+
+
+def _hub(desk: Desk) -> Hub:
+    return Hub(desk.ui.engine.settings, _token(desk))
+
+
+def _tokens(desk: Desk) -> None:
+    """A token in the memory of this process alone; the field is emptied at once."""
+    t, field = desk.ui.t, desk.key("token")
+    brought = desk.ui.engine.visit_keys.has(desk.ui.person.id, VISIT)
+    st.caption(plain(f"{bringing.token_state(brought, desk.ui.words)} {t('models_token.help')}"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(t("models_token.field"), type="password", key=field, max_chars=LENGTH_MAX, width=320)
+        st.button(t("models_token.keep"), icon=":material/key:", key=desk.key("token.keep"), on_click=desk.teach,
+                  args=(lambda now: _keep(now, field),))  # fmt: skip
+        if brought:
+            st.button(t("models_token.forget"), icon=":material/key_off:", key=desk.key("token.forget"),
+                      on_click=desk.teach, args=(lambda now: _keep(now, None),))  # fmt: skip
+
+
+def _keep(desk: Desk, field: str | None) -> None:
+    token = str(st.session_state.get(field) or "") if field else ""
+    if field:
+        st.session_state[field] = ""
+    desk.ui.engine.visit_keys.put(desk.ui.person.id, VISIT, token)
+    desk.set("files", None)  # asked for without it, or with it
+
+
+def _unfinished(desk: Desk) -> None:
+    """What interrupted downloads have left."""
+    t, words, folder = desk.ui.t, desk.ui.words, desk.ui.engine.settings.models_dir
+    found = partials(folder)
+    if not found:
+        return
+    st.markdown(f"**{t('models_partial.title')}**")
+    table(partial_head(words), partial_rows(found, words))
+    st.caption(partial_note(found, words))
+    st.button(t("models_partial.remove"), help=t("models_partial.remove_help"), icon=":material/delete:",
+              key=desk.key("partials"), on_click=desk.teach, args=(_forget,))  # fmt: skip
+
+
+def _forget(desk: Desk) -> str:
+    freed = forget_partials(desk.ui.engine.settings.models_dir)
+    return desk.ui.t("models_partial.removed", size=desk.ui.words.size(freed))
 
 
 def _search(desk: Desk) -> None:
@@ -75,26 +132,27 @@ def _search(desk: Desk) -> None:
 
 def _find(desk: Desk) -> None:
     desk.set("found", None)
-    desk.set("found", Hub(desk.ui.engine.settings).search(str(desk.get("search") or "")))
+    desk.set("found", _hub(desk).search(str(desk.get("search") or "")))
 
 
 def _files(desk: Desk, name: str) -> None:
     """The files of one repository, asked for once."""
-    t, known = desk.ui.t, desk.get("files")
-    if known is None or known.id != name:
+    t, kept = desk.ui.t, desk.get("files")
+    if kept is None or kept[0].id != name:
         with st.spinner(t("models_download.searching")):
-            known = _repository(desk, name)
-    if known is None or not known.files:
+            kept = _repository(desk, name)
+    if kept is None or not kept[0].files:
         st.caption(t("models_download.no_files"))
         return
-    folder, files = desk.ui.engine.settings.models_dir, {file.name: file for file in known.files}
+    known, fitting = kept
+    files = {file.name: file for file in known.files}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             t("models_download.file"),
             list(files),
             key=desk.key(f"file.{name}"),
             width=420,
-            format_func=lambda one: bringing.hub_file_label(files[one], folder, desk.ui.words),
+            format_func=lambda one: bringing.hub_file_label(files[one], fitting.get(one), desk.ui.words),
         )
         st.button(
             t("models_download.start"),
@@ -106,10 +164,12 @@ def _files(desk: Desk, name: str) -> None:
         )
 
 
-def _repository(desk: Desk, name: str) -> HubRepository | None:
-    """Raises nothing of the hub's: it is shown instead."""
+def _repository(desk: Desk, name: str) -> tuple[HubRepository, dict[str, Fit]] | None:
+    """It, and how each of its files would fit. Raises nothing of the hub's: it is shown instead."""
+    hub, engine = _hub(desk), desk.ui.engine
     try:
-        found = Hub(desk.ui.engine.settings).repository(name)
+        repository = hub.repository(name)
+        found = repository, fits(hub, repository, engine.settings, engine.plain_slots)
     except EngineError as error:
         desk.set("failure", error)
         desk.show_outcome()

@@ -12,7 +12,7 @@ from apps.streamlit_components import drop_zone
 from apps.streamlit_kit import plain
 from apps.streamlit_models.desk import Desk
 from apps.ui.dropzone import drop_data, ended_of
-from engine.models.importing import import_file
+from engine.models.importing import start_import
 
 PATH_MAX = 4000
 
@@ -25,10 +25,8 @@ def imported(desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(t("models_import.path"), key=desk.key("path"), placeholder=t("models_import.path_hint"),
                       max_chars=PATH_MAX, width=420)  # fmt: skip
-        if st.button(t("models_import.button"), icon=":material/input:", key=desk.key("import")):
-            with st.spinner(t("models_import.copying")):
-                desk.teach(_import)
-            st.rerun()
+        st.button(t("models_import.button"), icon=":material/input:", key=desk.key("import"), on_click=desk.teach,
+                  args=(_import,), disabled=desk.job is not None)  # fmt: skip
     with st.expander(t("models_import.folders"), icon=":material/folder:"):
         _folders(desk)
 
@@ -42,12 +40,11 @@ def _dropped(desk: Desk) -> None:
         desk.set("notice", None if ended.error else desk.ui.t("models_import.done", name=ended.name))
 
 
-def _import(desk: Desk) -> str | None:
-    path = str(desk.get("path") or "").strip()
-    if not path:
-        return None
-    found = import_file(desk.ui.engine.settings, Path(path).expanduser())
-    return desk.ui.t("models_import.done", name=found.name)
+def _import(desk: Desk) -> None:
+    """Have a file of this machine copied. Raises BadFile, ModelFileCorrupt for what can be told at once."""
+    path, person = str(desk.get("path") or "").strip(), desk.ui.person
+    if path:
+        desk.watch(start_import(desk.ui.engine, person.id, Path(path).expanduser(), role=person.role))
 
 
 def _folders(desk: Desk) -> None:

@@ -41,7 +41,7 @@ def _quantize(desk: Desk) -> None:
     """What the fields say now: a click may come in the run of its own change."""
     model, kind = str(desk.get("quantize.model")), str(desk.get("quantize.kind"))
     person = desk.ui.person
-    start_quantize(desk.ui.engine, person.id, model, kind, role=person.role)
+    desk.watch(start_quantize(desk.ui.engine, person.id, model, kind, role=person.role))
 
 
 def convert(desk: Desk) -> None:
@@ -75,4 +75,4 @@ def convert(desk: Desk) -> None:
 def _convert(desk: Desk) -> None:
     ui, folder, kind = desk.ui, str(desk.get("convert.folder") or "").strip(), str(desk.get("convert.kind"))
     if folder:
-        start_convert(ui.engine, ui.person.id, Path(folder).expanduser(), kind, role=ui.person.role)
+        desk.watch(start_convert(ui.engine, ui.person.id, Path(folder).expanduser(), kind, role=ui.person.role))

@@ -29,8 +29,12 @@ DRAWN: Mapping[shown.Tab, Callable[[Desk], None]] = {
 def going(desk: Desk) -> None:
     """The work under way, with the button that ends it."""
     with st.container():  # always there: else the tabs below would move, and be made anew
-        if desk.job is not None:
-            st.fragment(_look, run_every=LOOK_EVERY_S)(desk, desk.job.id)
+        job = desk.watched
+        if job is not None and job.state in OPEN:
+            desk.watch(job)
+            st.fragment(_look, run_every=LOOK_EVERY_S)(desk, job.id)
+        elif job is not None:
+            desk.ended(job)
         desk.show_outcome()
 
 

@@ -13,7 +13,8 @@ from engine.catalog import ModelCard
 from engine.models.curated import Curated
 from engine.models.details import details
 from engine.models.fit import Fit, fit
-from engine.models.hub import HubFile, HubModel
+from engine.models.hub import TOKEN_VARIABLE, HubFile, HubModel
+from engine.settings import secret
 
 Row = tuple[str, ...]
 # Bits per weight of whole files as llama.cpp's README tells them for large models
@@ -63,8 +64,18 @@ def hub_rows(rows: Iterable[HubModel], words: Words) -> list[Row]:
     return [(row.id, words.number(row.downloads), row.licence or words.t("unit.unknown")) for row in rows]
 
 
-def hub_file_label(file: HubFile, folder: Path, words: Words) -> str:
-    """One file of a repository in a list: number format, size, whether it fits."""
+def hub_file_label(file: HubFile, found: Fit | None, words: Words) -> str:
+    """One file of a repository in a list: number format, size, whether it fits, the memory that it would take."""
     size = file.size_bytes or None
-    parts = (file.quantization or file.name, words.size(size), fit_text(fit(size, folder) if size else None, words))
-    return " · ".join(parts)
+    fits = fit_text(found if size else None, words)
+    if found is not None and size and not found.rough:
+        fits = words.t("models_download.needs", fit=fits, needed=words.size(found.needed))
+    return " · ".join((file.quantization or file.name, words.size(size), fits))
+
+
+def token_state(brought: bool, words: Words) -> str:
+    """Where the token for the hub comes from, if there is one."""
+    if brought:
+        return words.t("models_token.visit")
+    known = "set" if secret(TOKEN_VARIABLE) else "missing"
+    return words.t(f"models_token.{known}", variable=TOKEN_VARIABLE)

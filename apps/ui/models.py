@@ -24,6 +24,7 @@ from engine.capacity import PEOPLE_PER_SLOT, Capacity, known
 from engine.catalog import BUNDLED, ECHO, OWN, ModelCard
 from engine.engine import Engine
 from engine.jobs import OPEN, Job
+from engine.models.hashes import TASK as HASHING
 from engine.models.memory import Memory
 from engine.person import Person
 from engine.ps import Loaded
@@ -34,7 +35,8 @@ TABS: tuple[Tab, ...] = ("models", "add", "running", "endpoints", "server")
 TEACHERS: frozenset[Tab] = frozenset({"add"})  # tabs that a student does not see
 COLUMNS = ("name", "source", "size", "quantization", "window", "state", "memory")
 LISTED = 60  # models in the table
-TASKS = "engine.models."
+TASKS = ("engine.models.", "engine.far_jobs:")
+IN_BYTES = ("engine.models.download:", "engine.models.importing:", "engine.models.hashes:", "engine.far_jobs:pulling")
 SOURCES = frozenset({"bundled", "own", "lmstudio", "ollama", "huggingface", "llamacpp", "folder", "remote", "echo"})
 
 
@@ -153,7 +155,9 @@ def carried(engine: Engine, model_id: str, words: Words) -> str:
 
 
 def open_job(engine: Engine, person: Person) -> Job | None:
-    """The download, import, conversion or quantization of this person that waits or runs."""
+    """The download, import, checksum, conversion, quantization or order to another server of this person that waits or
+    runs.
+    """
     found = engine.jobs.list(person.id, OPEN)
     return next((job for job in found if job.task.startswith(TASKS)), None)
 
@@ -161,6 +165,8 @@ def open_job(engine: Engine, person: Person) -> Job | None:
 def job_done(job: Job, words: Words) -> str:
     """How a job has ended, in a sentence; why one failed is its error."""
     known = job.result if isinstance(job.result, Mapping) else {}
+    if job.state == "done" and job.task == HASHING:
+        return words.t("models_card.sha256_done", count=len(known.get("sha256", ())))
     if job.state == "done" and {"path", "size", "sha256"} <= set(known):
         name, digest = Path(str(known["path"])).name, known["sha256"]
         if isinstance(digest, Mapping):  # of several parts
@@ -170,8 +176,9 @@ def job_done(job: Job, words: Words) -> str:
     return words.t("models_add.ended", title=job.title, state=words.t(f"models_running.job_is.{job.state}"))
 
 
-def job_progress(job: Job, words: Words, *, bytes_: bool = False) -> Progress:
-    """How far an open job is; with `bytes_` its unit is bytes, else it is told as a share."""
+def job_progress(job: Job, words: Words) -> Progress:
+    """How far an open job is: in bytes where these are what it counts, else as a share."""
+    bytes_ = job.task.startswith(IN_BYTES)
     if job.state == "queued":
         return Progress(words.t("models_add.waiting", title=job.title))
     if not job.done or not job.total:

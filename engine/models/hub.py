@@ -17,6 +17,7 @@ from engine.models.hub_names import file_path, models_of, quantization, referenc
 from engine.settings import Settings, secret
 
 TOKEN_VARIABLE = "HF_TOKEN"
+VISIT = "hub.token/hub"  # what a token for this visit is kept under; the dot makes it no endpoint's name
 Sort = Literal["downloads", "likes", "lastModified", "trendingScore"]
 PROPERTIES = ("downloads", "likes", "gated", "gguf", "tags", "lastModified")
 MOST = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +31,14 @@ from apps.gradio_models.serving import Serving, server
 from apps.options import Options
 from engine.models.bundled import bundled_file
 from engine.models.configuration import Configuration
+from engine.models.hub import VISIT
 from engine.person import Person
 from engine.presets import Preset, Presets
 from engine.settings import Settings
 from tests.gradio.conftest import EchoEngine, Obedient, Site
+from tests.models.gguf_files import gguf, tensor
+from tests.patience import JOB_S
+from tests.standins.hub_server import TOKEN, Repository, hub_server
 
 MODEL = "smollm2-135m-instruct"
 ME: Any = SimpleNamespace(headers={})
@@ -157,7 +162,62 @@ def test_the_template_is_tried_and_the_files_are_told(page: Page) -> None:
     preview, source = told[page.shelf.template.preview], told[page.shelf.template.source]
     assert "&lt;|im_start|&gt;user\nWhy &lt;b&gt;?" in preview and "messages" in source
     assert bundled_file().name in page.cards.files(asked, ME)[page.shelf.files.table]
-    assert list(page.cards.sums(asked, ME))[-1].count("<tr>") >= 2
+    shelf, words = page.shelf.files, page.desk.ui.words
+    assert words.t("models_copies.none") in page.cards.files(asked, ME)[shelf.told]
+
+
+def ended(page: Page, begun: dict[Any, Any]) -> dict[Any, Any]:
+    """What the page is told once the work that it watches has ended."""
+    job = page.desk.ui.engine.jobs.wait(begun[page.desk.work.watched], JOB_S)
+    return page.desk.look({**page.values(), page.desk.work.watched: job.id}, ME)
+
+
+def test_checksums_and_copies_are_found_by_a_job(page: Page, engine: EchoEngine, tmp_path: Path) -> None:
+    engine.settings.models_dir.mkdir(parents=True, exist_ok=True)
+    mine, copy = engine.settings.models_dir / "mine.gguf", tmp_path / "copy.gguf"
+    for path in (mine, copy):
+        path.write_bytes(gguf())
+    engine.folders.add(tmp_path)
+    try:
+        asked, words, parts = page.values(models_chosen="mine"), page.desk.ui.words, page.shelf.files
+        assert words.n("models_copies.unread", 1) in page.cards.files(asked, ME)[parts.told]
+        told = ended(page, page.cards.sums(asked, ME))
+        assert words.t("models_card.sha256_done", count=2) in told[page.desk.work.told]
+        shown = page.cards.files(asked, ME)[parts.told]
+        assert hashlib.sha256(gguf()).hexdigest() in shown and str(copy) in shown
+        assert page.cards.sums(asked, ME)[page.desk.work.watched] == ""  # nothing is left to read
+    finally:
+        engine.folders.remove(tmp_path)
+        mine.unlink()
+        engine.catalog.look_again()
+
+
+def test_a_gated_model_comes_with_a_token_that_is_kept_nowhere(
+    page: Page, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, data = page.adding.download, gguf(tensors=[tensor("w", [250_000])], data=1_000_000)
+    with hub_server(atelier__closed=Repository({"closed-Q8_0.gguf": data}, gated=True)) as hub:
+        monkeypatch.setattr(engine, "settings", engine.settings.model_copy(update={"hub": hub.address}))
+        kept = page.bringing.keep(page.values(download_token=TOKEN), ME)
+        assert kept[parts.token] == "" and kept[parts.forget].visible and TOKEN not in str(kept[parts.token_state])
+        found = page.bringing.search(page.values(download_words="closed"), ME)
+        ((label, name),) = found[parts.file].choices
+        assert found[parts.fetch].visible and "Q8_0" in label
+        asked = {**page.values(), parts.repository: "atelier/closed", parts.file: name}
+        assert "closed-Q8_0.gguf" in ended(page, page.bringing.fetch(asked, ME))[page.desk.work.told]
+        assert (engine.settings.models_dir / name).read_bytes() == data
+        assert not page.bringing.forget(ME)[parts.forget].visible and not engine.visit_keys.has("local", VISIT)
+    (engine.settings.models_dir / name).unlink()
+
+
+def test_unfinished_downloads_are_told_and_removed(page: Page, engine: EchoEngine) -> None:
+    left, parts = engine.settings.models_dir / f".half.gguf.{'ab' * 6}.download", page.adding.download
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(bytes(2_000_000))
+    told = page.bringing.opened(page.values(), ME)
+    assert told[parts.left].visible and "half.gguf" in told[parts.unfinished]
+    done = page.bringing.clean(ME)
+    assert not left.exists() and not done[parts.left].visible and "2.0" in done[parts.told]
 
 
 def test_what_wins_is_shown_and_an_instance_is_made(page: Page, engine: EchoEngine) -> None:
@@ -180,8 +240,13 @@ def test_files_are_imported_and_folders_added(page: Page, engine: EchoEngine, tm
     source = tmp_path / "models" / "small.gguf"
     source.write_bytes(b"no model")
     parts = page.adding.bring
-    told = list(page.bringing.bring(page.values(import_path=str(source)), ME))
-    assert "GGUF" in str(told[-1][parts.told]) and "alert" in str(told[-1][parts.told])
+    work = page.desk.work
+    told = str(page.bringing.bring(page.values(import_path=str(source)), ME)[work.told])
+    assert "GGUF" in told and "alert" in told
+    (tmp_path / "sound.gguf").write_bytes(gguf())
+    begun = page.bringing.bring(page.values(import_path=str(tmp_path / "sound.gguf")), ME)
+    assert "sound.gguf" in ended(page, begun)[work.told]
+    (engine.settings.models_dir / "sound.gguf").unlink()
     told_ = page.bringing.add(page.values(folder_path=str(tmp_path / "models")), ME)
     assert str(tmp_path) in told_[parts.folders] and told_[parts.kept].value == str(tmp_path / "models")
     assert "small" in page.cards.look(page.values(), ME)[page.shelf.list.table]
@@ -299,14 +364,16 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
     assert str(bundled_file().parent) not in page.cards.files(chosen, ME)[parts.files.table]
     refused = [
         *(told[parts.list.told] for told in (*page.cards.load(chosen, ME), page.cards.unload(chosen, ME))),
-        list(page.cards.sums(chosen, ME))[-1],
+        page.cards.sums(chosen, ME)[page.desk.work.told],
+        page.bringing.keep(page.values(download_token="x"), ME)[page.adding.download.told],
+        page.bringing.clean(ME)[page.adding.download.told],
         page.configuring.save(chosen, ME)[parts.settings.told],
         page.configuring.remove(chosen, ME)[parts.settings.told],
         page.bringing.download(page.values(), ME)[page.desk.work.told],
         page.bringing.quantize(page.values(quantize_model=MODEL), ME)[page.desk.work.told],
         page.bringing.convert(page.values(convert_folder=str(tmp_path)), ME)[page.desk.work.told],
         page.bringing.search(page.values(download_words="x"), ME)[page.adding.download.told],
-        list(page.bringing.bring(page.values(import_path="/etc/passwd"), ME))[-1][page.adding.bring.told],
+        page.bringing.bring(page.values(import_path="/etc/passwd"), ME)[page.desk.work.told],
         page.bringing.add(page.values(folder_path=str(tmp_path)), ME)[page.adding.bring.told],
         page.asking.detect(page.values(), ME)[page.endpoints.told],
         page.asking.save(page.values(endpoint_id="x"), ME)[page.endpoints.told],

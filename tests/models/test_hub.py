@@ -24,6 +24,7 @@ from engine.models.bundled import bundled_file
 from engine.models.details import details
 from engine.models.fit import fit, fit_of
 from engine.models.hub import BEGINNING, Hub, HubModel
+from engine.models.hub_fit import fits
 from engine.models.hub_http import HubSession
 from engine.settings import Settings
 from tests.models.gguf_files import gguf
@@ -105,6 +106,20 @@ def test_a_file_is_described_by_its_beginning(server: HubServer, tmp_path: Path)
     with pytest.raises(ModelFileCorrupt) as damaged:
         asked.details(repository, repository.file("F16"))
     assert damaged.value.details["reason"] == "on_hub" and damaged.value.details["why"]
+
+
+def test_one_beginning_tells_how_every_format_of_a_model_fits(server: HubServer, tmp_path: Path) -> None:
+    data = bundled_file().read_bytes()
+    files = {"real-Q4_1.gguf": data, "real-F16.gguf": data + bytes(2**20), "other-Q4_0.gguf": b"?" * 100}
+    server.repositories["atelier/several-GGUF"] = Repository(files)
+    asked, settings = hub(server, tmp_path), Settings(home=tmp_path, window=8192)
+    repository, before = asked.repository("atelier/several-GGUF"), len(server.doors("cdn"))
+    found = fits(asked, repository, settings, 1)
+    assert len(server.doors("cdn")) - before == 2  # of each model one, whatever its formats
+    assert found["real-F16.gguf"].needed - found["real-Q4_1.gguf"].needed == 2**20 and not found["real-F16.gguf"].rough
+    assert found["other-Q4_0.gguf"].rough  # what is no GGUF file is judged by its size
+    many = fits(asked, repository, settings, 16)
+    assert many["real-Q4_1.gguf"].needed > found["real-Q4_1.gguf"].needed
 
 
 def test_refusals_are_told_apart(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

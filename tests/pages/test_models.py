@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,15 @@ from apps import host
 from apps.classroom import Classroom
 from apps.options import Options
 from apps.ui.i18n import words
+from engine.jobs import OPEN
+from engine.models.hub import VISIT
 from engine.person import LOCAL
 from engine.presets import Preset, Presets
 from engine.requestlog import Served
-from tests.models.gguf_files import gguf
+from tests.models.gguf_files import gguf, tensor
 from tests.pages.conftest import ROOT, EchoEngine, texts
+from tests.patience import JOB_S
+from tests.standins.hub_server import TOKEN, Repository, hub_server
 from tests.standins.openai_server import OpenAIStandIn
 
 MODEL = "smollm2-135m-instruct"
@@ -246,7 +251,8 @@ def test_a_file_of_this_machine_is_imported_and_a_folder_looked_into(engine: Ech
     tab_of(app, "add")
     app.text_input(key="models.path").set_value(str(tmp_path / "one.gguf"))
     app.button(key="models.import").click().run()
-    assert (engine.settings.models_dir / "one.gguf").is_file() and clean(app).success
+    assert ended(app, engine).startswith("one.gguf: ")
+    assert (engine.settings.models_dir / "one.gguf").is_file()
     app.text_input(key="models.folder").set_value(str(tmp_path / "here"))
     app.button(key="models.folder.add").click().run()
     assert "two" in {card.files[0].path.stem for card in engine.catalog.cards() if card.files} and clean(app)
@@ -255,6 +261,58 @@ def test_a_file_of_this_machine_is_imported_and_a_folder_looked_into(engine: Ech
     app.text_input(key="models.path").set_value(str(tmp_path / "none.gguf"))
     app.button(key="models.import").click().run()
     assert "bad_file" in app.error[0].value and not app.exception
+
+
+def ended(app: AppTest, engine: EchoEngine) -> str:
+    """What the page says once its work has ended."""
+    for job in engine.jobs.list(states=OPEN):
+        engine.jobs.wait(job.id, JOB_S)
+    return str(clean(app.run()).success[0].value).replace("\\", "")
+
+
+def test_checksums_and_copies_are_found_by_a_job(engine: EchoEngine, tmp_path: Path) -> None:
+    engine.settings.models_dir.mkdir(parents=True)
+    (engine.settings.models_dir / "mine.gguf").write_bytes(gguf())
+    (tmp_path / "copy.gguf").write_bytes(gguf())
+    engine.folders.add(tmp_path)
+    app = page("models", lang="en", model="mine")
+    app.session_state["models.card.tabs"] = EN.t("models_card.tab.files")
+    assert EN.n("models_copies.unread", 1) in texts(clean(app.run()))
+    app.button(key="models.sha256").click().run()
+    assert EN.t("models_card.sha256_done", count=2) in ended(app, engine)
+    told = texts(app)
+    assert EN.n("models_copies.same", 1) in told and str(tmp_path / "copy.gguf") in told.replace("\\", "")
+    assert hashlib.sha256(gguf()).hexdigest() in told and "models.sha256" not in {one.key for one in app.button}
+
+
+def test_a_gated_model_comes_with_a_token_that_is_kept_nowhere(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = gguf(tensors=[tensor("w", [250_000])], data=1_000_000)
+    with hub_server(atelier__closed=Repository({"closed-Q8_0.gguf": data}, gated=True)) as hub:
+        monkeypatch.setattr(engine, "settings", engine.settings.model_copy(update={"hub": hub.address}))
+        app = tab_of(page("models", lang="en", model="echo"), "add")
+        app.text_input(key="models.token").set_value(TOKEN)
+        app.button(key="models.token.keep").click().run()
+        assert EN.t("models_token.visit") in texts(clean(app)) and not app.text_input(key="models.token").value
+        app.text_input(key="models.search").set_value("closed")
+        app.button(key="models.search.go").click().run()
+        app.selectbox(key="models.repository").set_value("atelier/closed").run()
+        app.button(key="models.download.file").click().run()
+        assert "closed-Q8_0.gguf" in ended(app, engine)
+        assert (engine.settings.models_dir / "closed-Q8_0.gguf").read_bytes() == data
+        app.button(key="models.token.forget").click().run()
+        assert clean(app) and not engine.visit_keys.has("local", VISIT)
+
+
+def test_unfinished_downloads_are_told_and_removed(engine: EchoEngine) -> None:
+    left = engine.settings.models_dir / f".half.gguf.{'ab' * 6}.download"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(2_000_000))
+    app = tab_of(page("models", lang="en", model="echo"), "add")
+    assert EN.n("models_partial.there", 1, size=EN.size(2_000_000)) in texts(app)
+    app.button(key="models.partials").click().run()
+    assert not left.exists() and EN.t("models_partial.removed", size=EN.size(2_000_000)) in clean(app).success[0].value
 
 
 def test_quantizing_and_downloading_become_jobs(engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,9 +103,9 @@ def test_a_template_is_one_line_of_a_table() -> None:
 
 
 def test_jobs_are_told_as_they_go_and_as_they_ended() -> None:
-    going = shown.job_progress(JOB, EN, bytes_=True)
+    going = shown.job_progress(replace(JOB, task="engine.models.download:download"), EN)
     assert going.share == 0.25 and "25\u00a0MB" in going.text and "100\u00a0MB" in going.text
-    assert "25 of 100" in shown.job_progress(JOB, EN).text
+    assert "25 of 100" in shown.job_progress(replace(JOB, task="engine.models.quantize:quantize"), EN).text
     done = replace(JOB, state="done", result={"path": "/x/y.gguf", "size": 1000, "sha256": {"y.gguf": "ab" * 32}})
     assert shown.job_done(done, EN) == "y.gguf: 1.0\u00a0kB, checksum abababababab"
     assert EN.t("models_running.job_is.cancelled") in shown.job_done(replace(JOB, state="cancelled"), EN)
