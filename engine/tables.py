@@ -272,3 +272,20 @@ collection_versions = Table(
     Column("files", Json, nullable=False),  # the rows of collection_files as they were
     Index("collection_versions_owner", "owner"),
 )
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", Words, primary_key=True),  # of the pair, which is voted on once
+    _owner(),
+    Column("created", Double, nullable=False),
+    Column("voted", Double),
+    Column("winner", Words),  # left, right, tie, both_bad; None until it is voted on
+    Column("left_model", Words, nullable=False),
+    Column("right_model", Words, nullable=False),
+    Column("tag", Words, nullable=False),
+    Column("problem", Words),  # why it does not count: an answer that names its model
+    Column("texts", Json, nullable=False),  # the question and both answers: for their owner alone
+    Index("votes_owner", "owner", "created"),
+    Index("votes_voted", "voted"),
+)

@@ -30,7 +30,7 @@ from engine.rag.values import Splitting
 from engine.requestlog import RequestLog
 from engine.settings import Settings
 from engine.store import Store, _pragma
-from engine.tables import jobs, metadata, people, schema_version
+from engine.tables import jobs, metadata, people, schema_version, votes
 from engine.trace import Traces
 from engine.values import Values
 from tests.databases import KINDS, fresh_store, fresh_url
@@ -128,6 +128,10 @@ def test_every_older_store_opens(version: int, tmp_path: Path) -> None:
     if version >= 5:
         assert keys["open-webui"].requests_per_day == 10 and keys["open-webui"].role == "student"
         assert [served.tokens for served in RequestLog(store).list(owner)] == [12]
+    if version >= 6:
+        with store.read() as connection:
+            (vote,) = connection.execute(votes.select().where(votes.c.owner == owner)).mappings()
+        assert (vote["winner"], vote["texts"]["question"]) == ("left", "Où ? \ud800")
     store.close()
     fresh.close()
 

@@ -16,7 +16,14 @@ from engine.migrations.v2_chats import chats
 from engine.migrations.v3_collections import collections
 from engine.migrations.v4_identity import identity
 from engine.migrations.v5_keys import keys
+from engine.migrations.v6_compare import compare
 
 Step = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Step, ...] = (chats, collections, identity, keys)  # the first one leads from version 1 to version 2
+MIGRATIONS: tuple[Step, ...] = (
+    chats,
+    collections,
+    identity,
+    keys,
+    compare,
+)  # the first one leads from version 1 to version 2
