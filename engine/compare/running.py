@@ -208,7 +208,7 @@ class Comparison:
                 self.wait(rest)
 
     def asked(self, index: int) -> tuple[Model, Request] | None:
-        """The model of that side and what its last answer was asked with; None where it was not asked. Raises BadInput."""
+        """The model of that side and what its last answer was asked with; None where it was not. Raises BadInput."""
         with self._news:
             self._check(index)
             answer = self._turns[-1].answers[index]
