@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from engine.lazy import at_first_use
 
 if TYPE_CHECKING:
+    from engine.compare.diff import Piece, likeness, word_diff
+    from engine.compare.export import csv_of, html_of, json_of, markdown_of
     from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
     from engine.compare.prices import Prices, price_of
     from engine.compare.report import ComparisonReport
@@ -21,6 +23,7 @@ __all__ = [
     "ComparisonReport",
     "Cost",
     "Electricity",
+    "Piece",
     "Price",
     "Prices",
     "Side",
@@ -28,12 +31,20 @@ __all__ = [
     "Turn",
     "classroom",
     "cost_of",
+    "csv_of",
+    "html_of",
+    "json_of",
+    "likeness",
+    "markdown_of",
     "price_of",
     "total_of",
+    "word_diff",
 ]
 
 # A function that has the name of a module goes by a longer one: "longer:own".
 _NAMES = {
+    "diff": "Piece likeness word_diff",
+    "export": "csv_of html_of json_of markdown_of",
     "money": "Cost Electricity Price classroom cost_of total_of",
     "prices": "Prices price_of",
     "report": "ComparisonReport",
