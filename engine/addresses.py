@@ -14,6 +14,8 @@ from engine.errors import BadInput, TimedOut, Unreachable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], list[str]]
+# The addresses of a host and port that may be connected to, found within so many seconds; raises EngineError
+Reach = Callable[[str, int, float], list[str]]
 
 # Public to Python, yet ways into a network of ours: 6to4 relays, NAT64 of a provider's own, old site-local addresses
 _NEVER = tuple(map(ipaddress.ip_network, ("192.88.99.0/24", "64:ff9b:1::/48", "fec0::/10", "100.64.0.0/10")))

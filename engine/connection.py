@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from engine.addresses import Reach
 from engine.backends.json_line import JsonLine, root_of, shaped, whole
 from engine.backends.lmstudio_native import LMStudioServer
 from engine.backends.ollama import OllamaServer
@@ -65,31 +66,41 @@ class Detected:
     connection: Connection
 
 
-def test(row: Provider, key: str | None = None, *, address: str | None = None, seconds: float = TEST_S) -> Connection:
+def test(
+    row: Provider,
+    key: str | None = None,
+    *,
+    address: str | None = None,
+    seconds: float = TEST_S,
+    reach: Reach | None = None,
+) -> Connection:
     """How the row's address answers, the first one unless another is given. Never raises a BackendError: it is the
-    `problem`. The key is the one given, else the row's own. Raises BadInput where the address lacks a variable.
+    `problem`. The key is the one given, else the row's own; it connects where `reach` says. Raises BadInput where the
+    address lacks a variable.
     """
     where = address or row.address()
     known = key or row.key_of(where)
     started = time.monotonic()
     try:
-        found = _asked(row, where, known, seconds)
+        found = _asked(row, where, known, seconds, reach)
     except EngineError as error:
         return Connection(where, problem=error)
     return replace(found, latency_s=found.latency_s or time.monotonic() - started)
 
 
-def test_all(row: Provider, key: str | None = None, *, seconds: float = TEST_S) -> tuple[Connection, ...]:
+def test_all(
+    row: Provider, key: str | None = None, *, seconds: float = TEST_S, reach: Reach | None = None
+) -> tuple[Connection, ...]:
     """How each of the row's addresses answers, all asked at once."""
     addresses = row.all_addresses()
-    asked = [partial(test, row, key, address=one, seconds=seconds) for one in addresses]
+    asked = [partial(test, row, key, address=one, seconds=seconds, reach=reach) for one in addresses]
     found = _together(asked, seconds * 4)
     return tuple(found.get(at) or _late(one, seconds * 4) for at, one in enumerate(addresses))
 
 
-def alive(row: Provider, address: str, key: str | None) -> bool:
+def alive(row: Provider, address: str, key: str | None, *, reach: Reach | None = None) -> bool:
     """Whether that address answers at all; a server that wants another key is alive."""
-    problem = test(row, key, address=address, seconds=2.0).problem
+    problem = test(row, key, address=address, seconds=2.0, reach=reach).problem
     return problem is None or isinstance(problem, Unauthorized)
 
 
@@ -114,19 +125,21 @@ def _late(address: str, seconds: float) -> Connection:
 
 
 @shaped("a server of that kind")
-def _asked(row: Provider, address: str, key: str | None, seconds: float) -> Connection:
+def _asked(row: Provider, address: str, key: str | None, seconds: float, reach: Reach | None = None) -> Connection:
     """Raises EngineError."""
     if row.native == "ollama":
-        return _ollama(address, key, seconds)
+        return _ollama(address, key, seconds, reach)
     if row.native == "lmstudio":
-        return _lmstudio(address, key, seconds)
+        return _lmstudio(address, key, seconds, reach)
+    if row.native == "replicate":
+        return _replicate(row, address, key, seconds, reach)
     if "no_model_list" in row.quirks:
-        return _reached(address, key, seconds)
-    return _openai(address, key, seconds)
+        return _reached(address, key, seconds, reach)
+    return _openai(address, key, seconds, reach)
 
 
-def _ollama(address: str, key: str | None, seconds: float) -> Connection:
-    server = OllamaServer(address, key, seconds=seconds)
+def _ollama(address: str, key: str | None, seconds: float, reach: Reach | None) -> Connection:
+    server = OllamaServer(address, key, seconds=seconds, reach=reach)
     started = time.monotonic()
     names = server.tags()
     latency = time.monotonic() - started
@@ -139,9 +152,9 @@ def _ollama(address: str, key: str | None, seconds: float) -> Connection:
     return Connection(address, latency, models, _window(models), server.version())
 
 
-def _lmstudio(address: str, key: str | None, seconds: float) -> Connection:
+def _lmstudio(address: str, key: str | None, seconds: float, reach: Reach | None) -> Connection:
     started = time.monotonic()
-    listed = LMStudioServer(address, key, seconds=seconds).models()
+    listed = LMStudioServer(address, key, seconds=seconds, reach=reach).models()
     latency = time.monotonic() - started
     models = tuple(
         Served(one.key, one.instances[0].window if one.instances else one.longest, bool(one.instances), one.size_bytes)
@@ -150,8 +163,23 @@ def _lmstudio(address: str, key: str | None, seconds: float) -> Connection:
     return Connection(address, latency, models, _window(models))
 
 
-def _openai(address: str, key: str | None, seconds: float) -> Connection:
-    with JsonLine(address, key, seconds=seconds) as line:
+def _replicate(row: Provider, address: str, key: str | None, seconds: float, reach: Reach | None) -> Connection:
+    """Whose key it is says that it answers; of its thousands of models its own list of language models is told."""
+    from engine.backends.replicate import Replicate
+
+    with Replicate(address, "any/model", key, row, reach=reach).api(seconds) as api:
+        started = time.monotonic()
+        api.account()
+        latency = time.monotonic() - started
+        try:
+            names = api.collection("language-models")
+        except EngineError:  # the list has another name by now
+            names = ()
+    return Connection(address, latency, tuple(map(Served, names[:MODELS_MAX])))
+
+
+def _openai(address: str, key: str | None, seconds: float, reach: Reach | None) -> Connection:
+    with JsonLine(address, key, seconds=seconds, reach=reach) as line:
         started = time.monotonic()
         told = line.get("/models")
         latency = time.monotonic() - started
@@ -159,13 +187,13 @@ def _openai(address: str, key: str | None, seconds: float) -> Connection:
     if not isinstance(rows, list):
         raise ServerFailed(f"{address} sent no list of models", status=None)
     models = tuple(_served(row) for row in rows[:MODELS_MAX] if isinstance(row, dict) and "id" in row)
-    window = _window(models) if len(models) != 1 else _props_window(address, key, seconds) or _window(models)
+    window = _window(models) if len(models) != 1 else _props_window(address, key, seconds, reach) or _window(models)
     return Connection(address, latency, models, window)
 
 
-def _reached(address: str, key: str | None, seconds: float) -> Connection:
+def _reached(address: str, key: str | None, seconds: float, reach: Reach | None) -> Connection:
     """An endpoint that has no list: that it refuses a question without a model says that it is there."""
-    with JsonLine(address, key, seconds=seconds) as line:
+    with JsonLine(address, key, seconds=seconds, reach=reach) as line:
         started = time.monotonic()
         try:
             line.post("/chat/completions", {"model": "", "messages": []})
@@ -190,10 +218,10 @@ def _window(models: tuple[Served, ...]) -> int | None:
     return models[0].window if len(models) == 1 else None
 
 
-def _props_window(address: str, key: str | None, seconds: float) -> int | None:
+def _props_window(address: str, key: str | None, seconds: float, reach: Reach | None) -> int | None:
     """The window of one slot of a llama.cpp server; None for every other one."""
     try:
-        with JsonLine(root_of(address), key, seconds=seconds) as line:
+        with JsonLine(root_of(address), key, seconds=seconds, reach=reach) as line:
             told = line.get("/props")
     except EngineError:
         return None

@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from engine.addresses import Resolver, checked, resolve
+from engine.addresses import Reach, Resolver, checked, resolve
 from engine.backends.line import is_here
 from engine.connection import PLACES, Connection, Detected, detect, test, test_all
 from engine.errors import AccessDenied, BadInput, NotFound
@@ -112,7 +113,7 @@ class Endpoints:
         """
         row = self.row(row_id)
         self.admit(row, key, role)
-        return test_all(row, key)
+        return test_all(row, key, reach=self.reach(row, role))
 
     def admit(self, row: Provider, key: str | None, role: Role) -> None:
         """Return if somebody of that role may ask the row now, and its addresses are such as it may have.
@@ -121,20 +122,19 @@ class Endpoints:
         be public as a whole. Raises AccessDenied, BadInput (`reason` endpoint_private), Unreachable, TimedOut.
         """
         admit(row, key, role)
+        self._look_up(row, self.reach(row, role))
+
+    def reach(self, row: Provider, role: Role = "teacher") -> Reach | None:
+        """Where somebody of that role may connect to for the row, asked again at each connection: what a name led to
+        when it was checked is not what it leads to now. None where anywhere.
+        """
         if role == "teacher" or row.students or providers().get(row.id) == row:
-            return self.check(row)
-        for url in row.all_addresses():
-            try:
-                checked(*_place(url), LOOK_UP_S, frozenset(), self._resolver)
-            except BadInput as error:
-                raise AccessDenied(f"{row.id} is the teacher's to open", role="teacher") from error
-        return None
+            return self._public if row.public_only else None
+        return partial(self._closed, row.id)
 
     def check(self, row: Provider) -> None:
         """Raises BadInput (`reason` endpoint_private) for a row that may have public addresses alone and has others."""
-        if row.public_only:
-            for url in row.all_addresses():
-                self._check_public(url)
+        self._look_up(row, self.reach(row))
 
     def _made(self, fields: Mapping[str, Any], shared: bool) -> Provider:
         given = {name: None if value == "" else value for name, value in fields.items() if value is not None}
@@ -152,16 +152,27 @@ class Endpoints:
         for url in (row.base_url, *row.addresses):
             typed_in(url)
         _check_variable(row)
-        return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses)))})
+        other = {"base_env": None} if "base_url" in given else {}  # what is typed counts, whatever the environment says
+        return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses))), **other})
 
-    def _check_public(self, url: str) -> None:
-        host, port = _place(url)
-        if host in _HERE and port in {place for _, place in PLACES}:
-            return  # where `detect` looks anyway
+    def _look_up(self, row: Provider, reach: Reach | None) -> None:
+        if reach is not None:
+            for url in row.all_addresses():
+                reach(*_place(url), LOOK_UP_S)
+
+    def _public(self, host: str, port: int, seconds: float) -> list[str]:
+        here = frozenset(f"{one}:{place}" for one in _HERE for _, place in PLACES)  # where `detect` looks anyway
         try:
-            checked(host, port, LOOK_UP_S, self._private_hosts, self._resolver)
+            return checked(host, port, seconds, self._private_hosts | here, self._resolver)
         except BadInput as error:
-            raise BadInput(error.message, what="base_url", reason="endpoint_private", address=url) from error
+            where = f"{host}:{port}"
+            raise BadInput(error.message, what="base_url", reason="endpoint_private", address=where) from error
+
+    def _closed(self, row_id: str, host: str, port: int, seconds: float) -> list[str]:
+        try:
+            return checked(host, port, seconds, frozenset(), self._resolver)
+        except BadInput as error:  # which address it is, is not for a student to know
+            raise AccessDenied(f"{row_id} is the teacher's to open", role="teacher") from error
 
 
 def admit(row: Provider, key: str | None, role: Role) -> None:
@@ -186,7 +197,7 @@ def _teacher(role: Role) -> None:
 def _nature(like: Provider, *, same: bool) -> dict[str, Any]:
     """The fields that a row has from another: all when it is the same one, else those of the kind of server alone."""
     whole = like.model_dump(exclude={"id", "local", "public_only"})
-    own = {"name", "base_url", "addresses", "key_env", "students", "window"}
+    own = {"name", "base_url", "base_env", "addresses", "stream_hosts", "key_env", "students", "window"}
     return whole if same else {name: value for name, value in whole.items() if name not in own}
 
 

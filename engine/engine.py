@@ -175,7 +175,7 @@ class Engine(Parts):
         self.endpoints.admit(row, key, role)
         if self.is_lmstudio(endpoint):
             self.lms.listen(endpoint.base_url)
-        backend, secrets = self.remotes.open(row, endpoint.model, key)
+        backend, secrets = self.remotes.open(row, endpoint.model, key, reach=self.endpoints.reach(row, role))
         return Model(self, card, backend, secrets)
 
     def _attached(self, card: ModelCard) -> AttachedRuntime | None:

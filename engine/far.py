@@ -13,6 +13,7 @@ from engine.connection import Served
 from engine.errors import AccessDenied, BadInput, NotSupported
 
 if TYPE_CHECKING:
+    from engine.addresses import Reach
     from engine.backends.base import Control
     from engine.engine import Engine
     from engine.providers import Provider
@@ -29,7 +30,8 @@ def load(engine: Engine, model_id: str, window: int | None = None, *, role: Role
     row, model = _asked(engine, model_id, role)
     if window is not None and window < 1:
         raise BadInput("a window has one token at least", what="window")
-    found = tuple(_load(row, address, model, window) for address in row.all_addresses())
+    reach = engine.endpoints.reach(row)
+    found = tuple(_load(row, address, model, window, reach) for address in row.all_addresses())
     _forget(engine, row)
     return found
 
@@ -37,7 +39,8 @@ def load(engine: Engine, model_id: str, window: int | None = None, *, role: Role
 def unload(engine: Engine, model_id: str, *, role: Role = "teacher") -> bool:
     """Whether any server of its row had the model in memory; none has now. Raises as `load`."""
     row, model = _asked(engine, model_id, role)
-    was = [_unload(row, address, model) for address in row.all_addresses()]
+    reach = engine.endpoints.reach(row)
+    was = [_unload(row, address, model, reach) for address in row.all_addresses()]
     _forget(engine, row)
     return any(was)
 
@@ -53,7 +56,7 @@ def pull(
         raise NotSupported(f"{row.name} fetches no models by order", capability="load_params", backend=row.id)
     engine.endpoints.check(row)
     for address in row.all_addresses():
-        yield from OllamaServer(address, row.key_of(address)).pull(name, control)
+        yield from OllamaServer(address, row.key_of(address), reach=engine.endpoints.reach(row)).pull(name, control)
 
 
 def _asked(engine: Engine, model_id: str, role: Role) -> tuple[Provider, str]:
@@ -61,7 +64,7 @@ def _asked(engine: Engine, model_id: str, role: Role) -> tuple[Provider, str]:
     if card.endpoint is None:
         raise NotSupported(f"{card.id} is behind no endpoint", capability="load_params", backend=card.backend)
     row = _admitted(card.endpoint.provider, role)
-    if row.native is None:
+    if row.native not in ("lmstudio", "ollama"):
         raise NotSupported(f"{row.name} loads no models by order", capability="load_params", backend=row.id)
     engine.endpoints.check(row)
     return row, card.endpoint.model
@@ -73,26 +76,26 @@ def _admitted(row: Provider, role: Role) -> Provider:
     return row
 
 
-def _load(row: Provider, address: str, model: str, window: int | None) -> Served:
+def _load(row: Provider, address: str, model: str, window: int | None, reach: Reach | None) -> Served:
     key = row.key_of(address)
     if row.native == "lmstudio":
-        loaded = LMStudioServer(address, key).load(model, window or row.window)
+        loaded = LMStudioServer(address, key, reach=reach).load(model, window or row.window)
         return Served(loaded.id, loaded.window, True)
-    server = OllamaServer(address, key, seconds=LOAD_S)
+    server = OllamaServer(address, key, seconds=LOAD_S, reach=reach)
     server.load(model, window or row.window or WINDOW)
     there = (one for one in server.ps() if one.name in (model, f"{model}:latest"))
     return next((Served(one.name, one.window, True, one.size_bytes) for one in there), Served(model, None, False))
 
 
-def _unload(row: Provider, address: str, model: str) -> bool:
+def _unload(row: Provider, address: str, model: str, reach: Reach | None) -> bool:
     key = row.key_of(address)
     if row.native == "ollama":
-        server = OllamaServer(address, key)
+        server = OllamaServer(address, key, reach=reach)
         was = any(one.name in (model, f"{model}:latest") for one in server.ps())
         if was:
             server.unload(model)
         return was
-    studio = LMStudioServer(address, key)
+    studio = LMStudioServer(address, key, reach=reach)
     instances = [one.id for each in studio.models() for one in each.instances if model in (each.key, one.id)]
     for instance in instances:
         studio.unload(instance)

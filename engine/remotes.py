@@ -4,13 +4,16 @@ addresses. Remembers windows, and which servers are busy or down. Knows no catal
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+from engine.addresses import Reach
 from engine.backends.base import Backend
 from engine.backends.pool import Balance, Member, Pool
 from engine.backends.windows import Windows
 
 if TYPE_CHECKING:
+    from engine.backends.replicate import Descriptions
     from engine.providers import Provider
 
 
@@ -23,17 +26,30 @@ class Remotes:
         self._window = window
         self.windows = Windows()
         self._balance = Balance()
+        self._lock = threading.Lock()
+        self._descriptions: Descriptions | None = None
 
-    def open(self, row: Provider, model: str, key: str | None = None) -> tuple[Backend, tuple[str, ...]]:
-        """The backend of that model, and the keys that it knows. The key is the one given, else the row's own. Raises
-        BadInput where the address lacks a variable.
+    @property
+    def descriptions(self) -> Descriptions:
+        """What models of Replicate take."""
+        from engine.backends.replicate import Descriptions
+
+        with self._lock:
+            self._descriptions = self._descriptions or Descriptions()
+            return self._descriptions
+
+    def open(
+        self, row: Provider, model: str, key: str | None = None, *, reach: Reach | None = None
+    ) -> tuple[Backend, tuple[str, ...]]:
+        """The backend of that model, and the keys that it knows. The key is the one given, else the row's own. It
+        connects where `reach` says, anywhere where that is None. Raises BadInput where the address lacks a variable.
         """
         keys = {address: key or row.key_of(address) for address in row.all_addresses()}
-        members = {address: self._one(row, address, model, known) for address, known in keys.items()}
+        members = {address: self._one(row, address, model, known, reach) for address, known in keys.items()}
         secrets = tuple(dict.fromkeys(known for known in keys.values() if known))
         if len(members) == 1:
             return next(iter(members.values())), secrets
-        return Pool(members, self._balance, lambda address: _alive(row, address, keys[address])), secrets
+        return Pool(members, self._balance, lambda address: _alive(row, address, keys[address], reach)), secrets
 
     def members(self, row: Provider) -> tuple[Member, ...]:
         """How each address of the row is now: requests of ours under way, and whether it fails."""
@@ -43,25 +59,30 @@ class Remotes:
         """Watch no server any more."""
         self._balance.close()
 
-    def _one(self, row: Provider, address: str, model: str, key: str | None) -> Backend:
+    def _one(self, row: Provider, address: str, model: str, key: str | None, reach: Reach | None) -> Backend:
         if row.native == "ollama":
             from engine.backends.ollama import Ollama
 
-            return Ollama(address, model, key, row, window=row.window or self._window, windows=self.windows)
+            window = row.window or self._window
+            return Ollama(address, model, key, row, window=window, windows=self.windows, reach=reach)
         if row.native == "lmstudio":
             from engine.backends.lmstudio import LMStudio
 
-            return LMStudio(address, model, key, row, windows=self.windows)
+            return LMStudio(address, model, key, row, windows=self.windows, reach=reach)
+        if row.native == "replicate":
+            from engine.backends.replicate import Replicate
+
+            return Replicate(address, model, key, row, descriptions=self.descriptions, reach=reach)
         if row.protocol == "responses":
             from engine.backends.responses import Responses
 
-            return Responses(address, model, key, row)
+            return Responses(address, model, key, row, reach=reach)
         from engine.backends.openai_compat import OpenAICompat
 
-        return OpenAICompat(address, model, key, row)
+        return OpenAICompat(address, model, key, row, reach=reach)
 
 
-def _alive(row: Provider, address: str, key: str | None) -> bool:
+def _alive(row: Provider, address: str, key: str | None, reach: Reach | None) -> bool:
     from engine.connection import alive
 
-    return alive(row, address, key)
+    return alive(row, address, key, reach=reach)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from engine.addresses import Reach
 from engine.backends.base import Control
 from engine.backends.http_errors import by_status, hidden, too_long
 from engine.backends.line import Line
@@ -27,17 +28,25 @@ SHOWN_MAX = 500
 class JsonLine:
     """One server at `address`, one request at a time; `control.stop()` breaks its connection from any thread.
 
-    `seconds` bound a plain call. Raises EngineError only.
+    `seconds` bound a plain call; it goes where `reach` says, anywhere where that is None. Raises EngineError only.
     """
 
-    def __init__(self, address: str, key: str | None, *, model: str = "", seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        key: str | None,
+        *,
+        model: str = "",
+        seconds: float | None = None,
+        reach: Reach | None = None,
+    ) -> None:
         self.address = address.rstrip("/")
         self._key = key or None
         self._model = model
         self._seconds = seconds
         # reading the certificates takes 20 ms; a context without any trusts nobody
         tls = httpx.create_ssl_context() if address.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._line = Line(self.address, self._key, tls)
+        self._line = Line(self.address, self._key, tls, reach=reach)
 
     def __enter__(self) -> JsonLine:
         return self
@@ -80,10 +89,10 @@ class JsonLine:
         asked = self._line.client.stream(method, self._url(path), json=body, timeout=timeout, headers=PLAIN)
         with self._mapped(lambda: 0, None), asked as response:
             self._admit(response)
-            data = _read(response, ANSWER_MAX)
+            data = read_bounded(response, ANSWER_MAX)
             if len(data) > ANSWER_MAX:
-                raise _endless(self.address)
-            return _parsed(data.decode(errors="replace"), self.address)
+                raise endless(self.address)
+            return parsed(data.decode(errors="replace"), self.address)
 
     def _url(self, path: str) -> str:
         return f"{self.address}{path}"
@@ -92,7 +101,7 @@ class JsonLine:
         """Raises what a status other than 2xx stands for."""
         if response.is_success:
             return
-        text = _read(response, ERROR_MAX).decode(errors="replace")[:DEPTH_MAX]
+        text = read_bounded(response, ERROR_MAX).decode(errors="replace")[:DEPTH_MAX]
         message = hidden(_message(text) or f"HTTP {response.status_code}", self._key)[:SHOWN_MAX]
         if response.status_code in (400, 413, 422, 500) and (told := too_long(text)):
             raise told
@@ -107,16 +116,9 @@ class JsonLine:
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             if control is not None and control.stopped:
                 return
-            told = self._explained(error, received())
+            told = explained(error, self.address, received(), self._seconds)
             # the message of a broken request may repeat its headers
             raise told from (None if self._key and self._key in repr(error) else error)
-
-    def _explained(self, error: Exception, received: int) -> EngineError:
-        if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-            return Unreachable(f"{self.address} cannot be reached", address=self.address)
-        if isinstance(error, httpx.TimeoutException):
-            return TimedOut(f"nothing more came from {self.address}", seconds=self._seconds)
-        return StreamCut(f"the connection to {self.address} broke", received=received)
 
 
 @contextlib.contextmanager
@@ -130,6 +132,15 @@ def shaped(what: str) -> Iterator[None]:
         raise ServerFailed(f"this is not {what}", status=None) from error
 
 
+def explained(error: Exception, address: str, received: int, seconds: float | None = None) -> EngineError:
+    """What broke between us and `address`; `received` characters of an answer had come, `seconds` was the limit."""
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+        return Unreachable(f"{address} cannot be reached", address=address)
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(f"nothing more came from {address}", seconds=seconds)
+    return StreamCut(f"the connection to {address} broke", received=received)
+
+
 def whole(value: Any) -> int | None:
     """The value where it is a whole number from 0 on, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
@@ -140,8 +151,8 @@ def root_of(base_url: str) -> str:
     return base_url.rstrip("/").removesuffix("/v1")
 
 
-def _read(response: httpx.Response, most: int) -> bytes:
-    """The body, or its beginning: little more than `most` bytes."""
+def read_bounded(response: httpx.Response, most: int) -> bytes:
+    """The body of a streamed answer, or its beginning: little more than `most` bytes."""
     data = bytearray()
     for piece in response.iter_bytes():
         data += piece
@@ -160,12 +171,13 @@ def _lines(response: httpx.Response, address: str) -> Iterator[str]:
             rest.clear()
         rest += last
         if len(rest) > ANSWER_MAX:
-            raise _endless(address)
+            raise endless(address)
     if rest:
         yield rest.decode(errors="replace")
 
 
-def _endless(address: str) -> ServerFailed:
+def endless(address: str) -> ServerFailed:
+    """The error of a server whose answer has no end."""
     return ServerFailed(f"{address} sent more than {ANSWER_MAX} bytes at once", status=None)
 
 
@@ -178,11 +190,12 @@ def _object(line: str, address: str) -> dict[str, Any] | None:
         if text and text[0] in "[\"'" and text != "[DONE]":
             raise ServerFailed(f"{address} sent what is no JSON object", status=None)
         return None
-    found = _parsed(text, address)
+    found = parsed(text, address)
     return found if isinstance(found, dict) else None
 
 
-def _parsed(text: str, address: str) -> Any:
+def parsed(text: str, address: str) -> Any:
+    """The JSON value of the text. Raises ServerFailed."""
     try:
         return json.loads(text)
     except ValueError as error:

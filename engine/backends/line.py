@@ -16,20 +16,35 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from engine.addresses import Reach
 from engine.backends.base import Control
+from engine.backends.bounded import PLAIN, bound
+from engine.backends.reaching import ReachingTransport
 
 CONNECT_S = 5.0
 READ_S = 300.0
 SENT_HEADERS = frozenset(
-    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
+    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent", "cancel-after"}
 )
 
 
 class Line:
-    """An httpx client with at most one connection; `cut()` breaks it, and whoever reads from it wakes up."""
+    """An httpx client with at most one connection; `cut()` breaks it, and whoever reads from it wakes up.
 
-    def __init__(self, base_url: str, key: str | None, tls: ssl.SSLContext) -> None:
+    `reach` says to which addresses it may go, any where it is None; `bounded` cuts answers that do not end.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None,
+        tls: ssl.SSLContext,
+        *,
+        reach: Reach | None = None,
+        bounded: bool = False,
+    ) -> None:
         self._key = key
+        self._bounded = bounded
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._user: Control | None = None
@@ -38,8 +53,10 @@ class Line:
             verify=tls,
             timeout=timeout(),
             limits=httpx.Limits(max_connections=1),
-            trust_env=not is_here(base_url),  # a proxy of the environment must not get what is meant for this machine
-            event_hooks={"request": [self._prepare]},
+            # a proxy of the environment must not get what is meant for this machine, and would look a name up itself
+            trust_env=reach is None and not is_here(base_url),
+            transport=ReachingTransport(tls, reach) if reach else None,
+            event_hooks={"request": [self._prepare], "response": [bound] if bounded else []},
         )
 
     def lend(self, control: Control) -> None:
@@ -72,6 +89,8 @@ class Line:
         """Send no more than needed: the environment may add an organization, a project, headers of another service."""
         kept = [(name, value) for name, value in request.headers.multi_items() if name.lower() in SENT_HEADERS]
         request.headers = httpx.Headers(kept)
+        if self._bounded:
+            request.headers["Accept-Encoding"] = PLAIN
         if self._key:
             request.headers["Authorization"] = f"Bearer {self._key}"
         request.extensions["trace"] = self._trace

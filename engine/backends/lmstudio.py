@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from engine.addresses import Reach
 from engine.backends.base import Report
 from engine.backends.lmstudio_native import LMStudioServer
 from engine.backends.openai_compat import OpenAICompat
@@ -21,9 +22,16 @@ class LMStudio(OpenAICompat):
     name = "lmstudio"
 
     def __init__(
-        self, base_url: str, model: str, key: str | None, provider: Provider, *, windows: Windows | None = None
+        self,
+        base_url: str,
+        model: str,
+        key: str | None,
+        provider: Provider,
+        *,
+        windows: Windows | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        super().__init__(base_url, model, key, provider)
+        super().__init__(base_url, model, key, provider, reach=reach)
         self._windows = windows or Windows()
 
     def window(self) -> int | None:
@@ -31,7 +39,10 @@ class LMStudio(OpenAICompat):
         return self._windows.of(self.base_url, self.model, self._loaded, self.provider.window)
 
     def _loaded(self) -> int | None:
-        return LMStudioServer(self.base_url, self._key, seconds=self._windows.ask_s).window_of(self.model)
+        return self._server().window_of(self.model)
+
+    def _server(self) -> LMStudioServer:
+        return LMStudioServer(self.base_url, self._key, seconds=self._windows.ask_s, reach=self._reach)
 
     def _mended(self, report: Report, body: Mapping[str, Any]) -> Report:
         if self.window() is None:  # it was loaded by this very question

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.addresses import Reach
 from engine.backends.json_line import JsonLine, root_of, shaped, whole
 from engine.errors import NotFound, NotSupported, ServerFailed
 
@@ -39,14 +40,17 @@ class LMModel:
 class LMStudioServer:
     """The native routes beside chat. Raises BackendError, and NotSupported where LM Studio is too old to load."""
 
-    def __init__(self, base_url: str, key: str | None = None, *, seconds: float | None = 10.0) -> None:
+    def __init__(
+        self, base_url: str, key: str | None = None, *, seconds: float | None = 10.0, reach: Reach | None = None
+    ) -> None:
         self.root = root_of(base_url)
         self._key = key
         self._seconds = seconds
+        self._reach = reach
 
     def models(self) -> tuple[LMModel, ...]:
         """The models that are there, loaded or not."""
-        with JsonLine(self.root, self._key, seconds=self._seconds) as line:
+        with JsonLine(self.root, self._key, seconds=self._seconds, reach=self._reach) as line:
             try:
                 return _read(_model, _rows(line.get("/api/v1/models"), "models"))
             except (NotFound, ServerFailed):  # LM Studio 0.3 answers 200 to a route that it does not know
@@ -75,7 +79,7 @@ class LMStudioServer:
         self._post("/api/v1/models/unload", {"instance_id": instance}, instance)
 
     def _post(self, path: str, body: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-        with JsonLine(self.root, self._key, model=model, seconds=LOAD_S) as line:
+        with JsonLine(self.root, self._key, model=model, seconds=LOAD_S, reach=self._reach) as line:
             try:
                 told = line.post(path, body)
             except NotFound:

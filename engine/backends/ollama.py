@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.addresses import Reach
 from engine.backends.base import Control, Report, Request
 from engine.backends.http_errors import too_long
 from engine.backends.json_line import JsonLine, root_of, shaped, whole
@@ -59,10 +60,13 @@ class Shown:
 class OllamaServer:
     """The native routes beside chat. Raises BackendError, and UnknownModel for a model that is not there."""
 
-    def __init__(self, base_url: str, key: str | None = None, *, seconds: float | None = 10.0) -> None:
+    def __init__(
+        self, base_url: str, key: str | None = None, *, seconds: float | None = 10.0, reach: Reach | None = None
+    ) -> None:
         self.root = root_of(base_url)
         self._key = key
         self._seconds = seconds
+        self._reach = reach
 
     def version(self) -> str:
         """Such as "0.33.0"."""
@@ -113,7 +117,7 @@ class OllamaServer:
         Ends early where `control` stops it; Ollama keeps what has come. Raises ServerFailed with Ollama's own words.
         """
         body = {"model": model, "stream": True}
-        with JsonLine(self.root, self._key, model=model) as line:
+        with JsonLine(self.root, self._key, model=model, reach=self._reach) as line:
             done = False
             for told in line.stream("/api/pull", body, control or Control()):
                 _no_error(told)
@@ -123,11 +127,11 @@ class OllamaServer:
                 raise StreamCut(f"{self.root} stopped before the end", received=0)
 
     def _get(self, path: str) -> Any:
-        with JsonLine(self.root, self._key, seconds=self._seconds) as line:
+        with JsonLine(self.root, self._key, seconds=self._seconds, reach=self._reach) as line:
             return line.get(path)
 
     def _post(self, path: str, body: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-        with JsonLine(self.root, self._key, model=model, seconds=self._seconds) as line:
+        with JsonLine(self.root, self._key, model=model, seconds=self._seconds, reach=self._reach) as line:
             told = line.post(path, body)
         return told if isinstance(told, dict) else {}
 
@@ -146,6 +150,7 @@ class Ollama:
         *,
         window: int = WINDOW,
         windows: Windows | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.base_url = base_url
         self.model = model
@@ -153,6 +158,7 @@ class Ollama:
         self.capabilities: frozenset[Capability] = provider.capabilities
         self._root = root_of(base_url)
         self._key = key or None
+        self._reach = reach
         self._wanted = window
         self._windows = windows or Windows()
 
@@ -163,7 +169,7 @@ class Ollama:
         words = words_of(request.messages)
         if words >= window:
             raise PromptTooLong(None, window)
-        with JsonLine(self._root, self._key, model=self.model) as line:
+        with JsonLine(self._root, self._key, model=self.model, reach=self._reach) as line:
             try:
                 for told in line.stream("/api/chat", body, control):
                     yield from answer.take(told)
@@ -209,7 +215,8 @@ class Ollama:
         """Nothing is kept open."""
 
     def _trained(self) -> int | None:
-        return OllamaServer(self.base_url, self._key, seconds=self._windows.ask_s).show(self.model).trained
+        server = OllamaServer(self.base_url, self._key, seconds=self._windows.ask_s, reach=self._reach)
+        return server.show(self.model).trained
 
     def _options(self, request: Request) -> dict[str, Any]:
         taken = self.provider.params

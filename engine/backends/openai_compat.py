@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from engine.addresses import Reach
 from engine.backends.base import Control, Report, Request
 from engine.backends.line import Line, timeout
 from engine.backends.openai_errors import mapped
@@ -63,7 +64,9 @@ class OpenAICompat:
 
     name = "openai_compat"
 
-    def __init__(self, base_url: str, model: str, key: str | None, provider: Provider) -> None:
+    def __init__(
+        self, base_url: str, model: str, key: str | None, provider: Provider, *, reach: Reach | None = None
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.model = model
         self.provider = provider
@@ -71,6 +74,7 @@ class OpenAICompat:
         if self._thinks_strictly:
             self.capabilities = self.capabilities - {"logprobs"}
         self._key = key or None
+        self._reach = reach
         self._idle: queue.LifoQueue[tuple[Line, ChunkChat]] = queue.LifoQueue(IDLE_LINES)
 
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
@@ -151,7 +155,7 @@ class OpenAICompat:
         try:
             line, chat = self._idle.get_nowait()
         except queue.Empty:
-            line = Line(self.base_url, self._key, self._tls)
+            line = Line(self.base_url, self._key, self._tls, reach=self._reach, bounded=True)
             chat = self._chat(line.client)  # 30 ms: it makes an asynchronous client, too
         line.lend(control)
         try:

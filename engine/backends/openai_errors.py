@@ -30,7 +30,7 @@ def mapped(address: str, model: str, key: str | None, received: Callable[[], int
     """
     try:
         yield
-    except (openai.APIError, httpx.HTTPError, httpx.StreamError, ValueError, OSError) as error:
+    except (openai.APIError, httpx.HTTPError, httpx.StreamError, ValueError, RecursionError, OSError) as error:
         if isinstance(error, openai.APIStatusError):
             explained: EngineError | None = _refused(error, address, model, key)
         else:
@@ -38,17 +38,21 @@ def mapped(address: str, model: str, key: str | None, received: Callable[[], int
         if explained is None:
             raise
         # An answer that repeats the key must not come back through the traceback either.
-        raise explained from (None if key and key in repr(error) else error)
+        told = explained is _first(error) or (key and key in repr(error))
+        raise explained from (None if told else error)
 
 
 def _broken(error: Exception, address: str, key: str | None, received: int) -> EngineError | None:
+    cause = _first(error)
+    if isinstance(cause, EngineError):  # of the connection's making; openai says that there is none
+        return cause
     if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
-        connecting = isinstance(error, httpx.ConnectTimeout) or isinstance(error.__cause__, httpx.ConnectTimeout)
+        connecting = isinstance(error, httpx.ConnectTimeout) or isinstance(cause, httpx.ConnectTimeout)
         if connecting:
             return Unreachable(f"{address} does not answer", address=address)
         return TimedOut(f"nothing more came from {address}", seconds=_read_timeout(error))
     if isinstance(error, openai.APIConnectionError | httpx.ConnectError):
-        lost = isinstance(error.__cause__, httpx.RemoteProtocolError | httpx.ReadError)
+        lost = isinstance(cause, httpx.RemoteProtocolError | httpx.ReadError)
         if lost:
             return StreamCut(f"{address} hung up", received=received)
         return Unreachable(f"{address} cannot be reached", address=address)
@@ -56,9 +60,18 @@ def _broken(error: Exception, address: str, key: str | None, received: int) -> E
         return _too_long(error) or ServerFailed(hidden(error.message, key), status=None)
     if isinstance(error, httpx.HTTPError | httpx.StreamError | OSError):
         return StreamCut(f"the connection to {address} broke", received=received)
+    if isinstance(error, RecursionError):
+        return ServerFailed(f"{address} sent JSON that is nested too deeply", status=None)
     if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
         return ServerFailed(f"{address} sent what is not JSON", status=None)
     return None
+
+
+def _first(error: BaseException) -> BaseException:
+    """What openai's and LangChain's errors around it are about."""
+    while isinstance(error, openai.APIError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _refused(error: openai.APIStatusError, address: str, model: str, key: str | None) -> EngineError:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.addresses import Reach
 from engine.backends.base import Control, Report, Request
 from engine.backends.http_errors import hidden, too_long
 from engine.backends.json_line import JsonLine
@@ -26,17 +27,20 @@ class Responses:
 
     name = "responses"
 
-    def __init__(self, base_url: str, model: str, key: str | None, provider: Provider) -> None:
+    def __init__(
+        self, base_url: str, model: str, key: str | None, provider: Provider, *, reach: Reach | None = None
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.model = model
         self.provider = provider
         self.capabilities: frozenset[Capability] = provider.capabilities
         self._key = key or None
+        self._reach = reach
 
     def run(self, request: Request, control: Control) -> Iterator[Event | Report]:
         """Thoughts and words as they come, then the Report."""
         answer = _Answer(self._key)
-        with JsonLine(self.base_url, self._key, model=self.model) as line:
+        with JsonLine(self.base_url, self._key, model=self.model, reach=self._reach) as line:
             for told in line.stream("/responses", self.body(request), control):
                 yield from answer.take(told)
         if control.stopped:

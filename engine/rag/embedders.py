@@ -95,7 +95,9 @@ def embedder(
 
         place = _place(name, engine)
         _admit(place, key, role, engine)
-        return RemoteEmbedder(name, place.base_url, place.model, key or place.row.key_of(place.base_url))
+        reach = engine.endpoints.reach(place.row, role) if engine else None
+        known = key or place.row.key_of(place.base_url)
+        return RemoteEmbedder(name, place.base_url, place.model, known, reach=reach)
     raise NotFound(f"no embedder {name!r}", what="embedder", key=name)
 
 

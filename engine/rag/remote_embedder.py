@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.addresses import Reach
 from engine.backends.line import Line, timeout
 from engine.backends.openai_compat import NO_KEY
 from engine.backends.openai_errors import mapped
@@ -36,7 +37,7 @@ OPENAI_MODEL = "text-embedding-"
 class RemoteEmbedder:
     """One model at one address. Thread safe; one request at a time."""
 
-    def __init__(self, name: str, base_url: str, model: str, key: str | None) -> None:
+    def __init__(self, name: str, base_url: str, model: str, key: str | None, *, reach: Reach | None = None) -> None:
         self.name = name
         self.fingerprint = f"openai {base_url.rstrip('/')} {model}"
         # Others do not tell. 512 tokens is what the smallest take; they refuse or cut what is longer
@@ -44,6 +45,7 @@ class RemoteEmbedder:
         self._base_url = base_url.rstrip("/")
         self._model = model
         self._key = key or None
+        self._reach = reach
         self._prefixes = prefixes_of(model)
         self._lock = threading.Lock()
 
@@ -86,7 +88,7 @@ class RemoteEmbedder:
     def _client(self) -> OpenAI:
         from openai import OpenAI
 
-        line = Line(self._base_url, self._key, httpx.create_ssl_context())
+        line = Line(self._base_url, self._key, httpx.create_ssl_context(), reach=self._reach, bounded=True)
         weakref.finalize(self, line.close)
         return OpenAI(
             base_url=self._base_url,
