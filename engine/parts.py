@@ -18,7 +18,9 @@ from engine.settings import Settings
 if TYPE_CHECKING:
     from engine.catalog import Catalog
     from engine.chats import Chats
+    from engine.compare.arena import Arena
     from engine.compare.prices import Prices
+    from engine.computing import Computing
     from engine.endpoints import Endpoints
     from engine.jobs import JobQueue
     from engine.keys import Keys
@@ -129,6 +131,13 @@ class Parts:
         return Prices(self.values)
 
     @part
+    def arena(self) -> Arena:
+        """Blind votes."""
+        from engine.compare.arena import Arena
+
+        return Arena(self.store, self.values, self._vying)
+
+    @part
     def chats(self) -> Chats:
         """Conversations. The one that serves marks first what was being written when it ended last."""
         from engine.chats import Chats
@@ -229,11 +238,24 @@ class Parts:
         return JobQueue(JobLog(self.store), self.settings)
 
     @part
+    def computing(self) -> Computing:
+        """What computes the local models."""
+        from engine.computing import Computing
+
+        return Computing(self.values, self.settings)
+
+    @part
     def microscope(self) -> Microscope:
         """Looking into local models."""
         from engine.sampling.microscope import Microscope
 
         return Microscope(self.settings)
+
+    def _vying(self) -> tuple[str, ...]:
+        """The models for chatting on this machine, `echo` only where there are not two others."""
+        found = [card.id for card in self.catalog.cards() if card.kind == "chat" and not card.problem]
+        real = tuple(model for model in found if model != "echo")
+        return real if len(real) > 1 else tuple(found)
 
     def _configured(self) -> Mapping[str, Configuration]:
         """All configurations; none where the store is broken, so that its models can be chosen all the same."""
