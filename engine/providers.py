@@ -19,7 +19,7 @@ from engine.params import PARAMS
 from engine.settings import from_environment, secret
 from engine.types import Capability
 
-Native = Literal["lmstudio", "ollama"]
+Native = Literal["lmstudio", "ollama", "replicate"]
 Protocol = Literal["chat", "responses"]
 TokenField = Literal["max_tokens", "max_completion_tokens"]
 # usage_always: counts come in the last chunk by themselves, `stream_options` may be refused
@@ -55,6 +55,9 @@ class Provider(BaseModel):
     `protocol` the one of OpenAI's two that it speaks. `price` is the provider's id in a price list ("local" costs
     nothing, None is unknown), `window` the tokens to ask for where the request decides, `students` says whether they
     may use it too, with the key that is known here, `public_only` that its hosts must have public addresses.
+
+    `base_env` names a variable that holds another address of the same service, `stream_hosts` are the addresses of its
+    event streams, which get the key too, `file_hosts` the hosts that its files come from, which get none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +65,9 @@ class Provider(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     name: str = Field(min_length=1, max_length=80)
     base_url: str
+    base_env: str | None = None
+    stream_hosts: tuple[str, ...] = Field((), max_length=8)
+    file_hosts: tuple[str, ...] = Field((), max_length=8)
     addresses: tuple[str, ...] = Field((), max_length=15)
     key_env: str | None = None
     token_field: TokenField = "max_tokens"
@@ -79,6 +85,9 @@ class Provider(BaseModel):
 
     def address(self) -> str:
         """The base URL, its placeholders filled from the environment. Raises BadInput naming the missing variable."""
+        other = from_environment(self.base_env) if self.base_env else None
+        if other:
+            return f"{typed_in(other).base_url.rstrip('/').removesuffix('/v1')}/v1"
         return _PLACEHOLDER.sub(lambda match: _host_label(self.id, match[1]), self.base_url)
 
     def all_addresses(self) -> tuple[str, ...]:

@@ -110,6 +110,8 @@ class Stats:
     `total_time` is the generation alone, from the first token to the last, as LM Studio counts it; `wall_time` is
     everything
     that the person waited, queue and prompt included. `source` says who measured speed and generation time.
+    `billed_time` is what a server that is paid by the second says it worked (Replicate's `predict_time`); it is not
+    exported.
     """
 
     tokens_per_second: float | None = None
@@ -118,6 +120,7 @@ class Stats:
     wall_time: float | None = None
     gpu_layers: int | None = None
     source: Literal["server", "measured"] = "measured"
+    billed_time: float | None = None
 
     def export(self, outcome: Outcome, usage: Usage) -> dict[str, Any]:
         """LM Studio's statistics, key for key, so that the course sheet can be followed; then our three additions and

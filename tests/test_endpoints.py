@@ -384,7 +384,7 @@ def test_a_row_that_cannot_be_read_costs_no_other(endpoints: Endpoints, values: 
 def test_every_provider_that_is_named_is_there() -> None:
     named = {
         "lmstudio", "ollama", "llama-server", "vllm", "openai", "azure", "mistral", "anthropic", "google", "groq",
-        "xai", "alibaba", "perplexity", "openrouter", "together", "vertex", "glama",
+        "xai", "alibaba", "perplexity", "openrouter", "together", "vertex", "glama", "replicate",
     }  # fmt: skip
     assert named == set(providers())
     assert {row.id for row in providers().values() if row.price is None} == {"alibaba", "glama"}

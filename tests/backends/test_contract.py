@@ -19,6 +19,7 @@ from engine.backends.lmstudio import LMStudio
 from engine.backends.ollama import Ollama
 from engine.backends.openai_compat import OpenAICompat
 from engine.backends.pool import Balance, Pool
+from engine.backends.replicate import Replicate
 from engine.backends.responses import Responses
 from engine.errors import EngineError, NotSupported, PromptTooLong
 from engine.generation import Generation
@@ -33,6 +34,8 @@ from tests.standins.llama_server import BareServer
 from tests.standins.lmstudio_server import LMStudioStandIn
 from tests.standins.ollama_server import OllamaStandIn
 from tests.standins.openai_server import KEY, OpenAIStandIn
+from tests.standins.replicate_server import KEY as REPLICATE_KEY
+from tests.standins.replicate_server import ReplicateStandIn
 
 STORY = "Write a very long story about a dog."
 LONG = "one two three four five six seven eight nine ten " * 90  # some 900 tokens, seconds of reading
@@ -89,6 +92,7 @@ def free_slots(server: LlamaServer) -> bool:
         "responses to the stand-in",
         "lmstudio to the stand-in",
         "ollama to the stand-in",
+        "replicate to the stand-in",
         "a pool of two",
         "echo",
     ]
@@ -101,6 +105,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
         "responses to the stand-in": responses_case,
         "lmstudio to the stand-in": lmstudio_case,
         "ollama to the stand-in": ollama_case,
+        "replicate to the stand-in": replicate_case,
         "a pool of two": pool_case,
         "echo": echo_case,
     }[request.param](request)
@@ -168,6 +173,17 @@ def ollama_case(fixtures: pytest.FixtureRequest) -> Case:
     server = OllamaStandIn()
     fixtures.addfinalizer(server.close)
     return named_case(lambda model: Ollama(server.base_url, model, KEY, provider("ollama")), refused="plain")
+
+
+def replicate_case(fixtures: pytest.FixtureRequest) -> Case:
+    server = ReplicateStandIn()
+    fixtures.addfinalizer(server.close)
+    return named_case(
+        lambda model: Replicate(
+            server.base_url, {"too-long-openai": "meta/too-long"}.get(model, f"meta/{model}"), REPLICATE_KEY,
+            provider("replicate"), poll_s=0.02,
+        )
+    )  # fmt: skip
 
 
 def pool_case(fixtures: pytest.FixtureRequest) -> Case:
