@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 from engine.lazy import at_first_use
 
 if TYPE_CHECKING:
+    from engine.compare.batch import BatchRun
+    from engine.compare.batch_file import BatchFile
+    from engine.compare.batch_job import submit as submit_batch
+    from engine.compare.batch_plan import Batch, Check, grid
+    from engine.compare.batch_results import lines_of, pivot
+    from engine.compare.batch_table import read_table
     from engine.compare.diff import Piece, likeness, word_diff
     from engine.compare.export import csv_of, html_of, json_of, markdown_of
     from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
@@ -19,6 +25,10 @@ if TYPE_CHECKING:
     from engine.compare.side import Side, SideView
 
 __all__ = [
+    "Batch",
+    "BatchFile",
+    "BatchRun",
+    "Check",
     "Comparison",
     "ComparisonReport",
     "Cost",
@@ -32,17 +42,28 @@ __all__ = [
     "classroom",
     "cost_of",
     "csv_of",
+    "grid",
     "html_of",
     "json_of",
     "likeness",
+    "lines_of",
     "markdown_of",
+    "pivot",
     "price_of",
+    "read_table",
+    "submit_batch",
     "total_of",
     "word_diff",
 ]
 
 # A function that has the name of a module goes by a longer one: "longer:own".
 _NAMES = {
+    "batch": "BatchRun",
+    "batch_file": "BatchFile",
+    "batch_job": "submit_batch:submit",
+    "batch_plan": "Batch Check grid",
+    "batch_results": "lines_of pivot",
+    "batch_table": "read_table",
     "diff": "Piece likeness word_diff",
     "export": "csv_of html_of json_of markdown_of",
     "money": "Cost Electricity Price classroom cost_of total_of",

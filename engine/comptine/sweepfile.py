@@ -5,14 +5,10 @@ Knows no model and no grid's rules.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 import secrets
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,7 @@ from typing import Any
 from engine.comptine.cell import CellResult
 from engine.comptine.grid import Sweep
 from engine.errors import BadFile, BadInput
-from engine.filelock import file_lock
+from engine.linefile import LineFile
 
 FORMAT = "atelier-comptine-sweep/1"
 
@@ -36,43 +32,38 @@ class Saved:
     strict: bool = False
 
 
-class SweepFile:
+class SweepFile(LineFile):
     """One file; thread safe. Raises BadFile."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
 
     def begin(self, sweep: Sweep, *, strict: bool = False) -> None:
         """Write what is asked; in a file that exists the cells that are in it stay, and count where the new sweep has
         them too. Raises BadInput where those were answered the other way: `strict` or not.
         """
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._mend()
+        self.mend()
         known = self.read() if self.path.exists() else None
         if known is not None and known.strict != strict:
             raise BadInput("a sweep goes on as it was begun: strict or not", where="strict", reason=str(known.strict))
         if known is None or known.sweep != sweep:
             told = {"format": FORMAT, "sweep": sweep.model_dump(mode="json"), "strict": strict, "created": time.time()}
-            self._append(told)
+            self.append(told)
 
     def add_card(self, model: str, card: Mapping[str, Any]) -> None:
         """Note what a model is. Raises BadInput where the cells in the file were answered by other weights."""
         known = self.read().cards.get(model)
         if known is None:
-            self._append({"model": model, "card": dict(card)})
+            self.append({"model": model, "card": dict(card)})
         elif known.get("sha256") != card.get("sha256"):
             raise BadInput(f"{model} has changed since this sweep was begun", model=model, sha256=known.get("sha256"))
 
     def add(self, result: CellResult) -> None:
         """Add a result; it is on the disk when this returns."""
-        self._append({"cell": result.to_dict()})
+        self.append({"cell": result.to_dict()})
 
     def read(self) -> Saved:
         """What it holds; a last line that a crash has torn is left out."""
         sweep: Sweep | None = None
         strict, created, cards, results = False, 0.0, {}, {}
-        for line in self._lines():
+        for line in self.lines():
             if "sweep" in line:
                 sweep, created = Sweep.of(line["sweep"]), created or line["created"]
                 strict = line.get("strict", False)
@@ -84,45 +75,6 @@ class SweepFile:
         if sweep is None:
             raise BadFile(f"{self.path.name} is no sweep", path=str(self.path), reason="format")
         return Saved(sweep, cards, results, created, strict)
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from running the same sweep. Raises TimedOut where one does."""
-        with file_lock(self.path.with_suffix(".lock"), timeout=0.5):
-            yield
-
-    def _append(self, value: Mapping[str, Any]) -> None:
-        line = json.dumps(value, ensure_ascii=False) + "\n"
-        try:
-            with self._lock, self.path.open("ab") as file:
-                file.write(line.encode(errors="surrogatepass"))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise BadFile(f"{self.path.name}: {error.strerror}", path=str(self.path), reason=str(error)) from error
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise BadFile(f"{self.path.name}: {error.strerror}", path=str(self.path), reason=str(error)) from error
-        for number, line in enumerate(data.splitlines(keepends=True), 1):
-            if not line.endswith(b"\n"):  # a crash tore it
-                return
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                where = f"line {number}"
-                raise BadFile(f"{self.path.name}: {where}", path=str(self.path), reason=where) from error
-
-    def _mend(self) -> None:
-        """Take away a torn last line, so that the next one begins on its own."""
-        if not self.path.exists():
-            return
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(self.path, whole)
 
 
 def folder(home: Path, owner: str) -> Path:
