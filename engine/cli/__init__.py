@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
 from engine.cli import (
+    arena,
+    batch,
     bench,
     chat,
     chats,
@@ -31,6 +33,7 @@ from engine.cli import (
     log,
     models,
     perplexity,
+    prices,
     ps,
     publish,
     quantize,
@@ -82,6 +85,9 @@ VERBS: Mapping[str, Verb] = {
     "quantize": quantize,
     "convert": convert,
     "evaluate": evaluate,
+    "batch": batch,
+    "prices": prices,
+    "arena": arena,
     "keys": keys,
     "server": server,
     "publish": publish,

@@ -10,35 +10,46 @@ from typing import TYPE_CHECKING
 from engine.lazy import at_first_use
 
 if TYPE_CHECKING:
+    from engine.compare.arena import Arena, Board, Vote
     from engine.compare.batch import BatchRun
     from engine.compare.batch_file import BatchFile
     from engine.compare.batch_job import submit as submit_batch
     from engine.compare.batch_plan import Batch, Check, grid
     from engine.compare.batch_results import lines_of, pivot
     from engine.compare.batch_table import read_table
+    from engine.compare.blind import Blind
     from engine.compare.diff import Piece, likeness, word_diff
     from engine.compare.export import csv_of, html_of, json_of, markdown_of
     from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
+    from engine.compare.price_table import ModelPrice
+    from engine.compare.price_table import table as prices_shown
     from engine.compare.prices import Prices, price_of
+    from engine.compare.ratings import Battle, rate
     from engine.compare.report import ComparisonReport
     from engine.compare.running import Comparison, Turn
     from engine.compare.side import Side, SideView
 
 __all__ = [
+    "Arena",
     "Batch",
     "BatchFile",
     "BatchRun",
+    "Battle",
+    "Blind",
+    "Board",
     "Check",
     "Comparison",
     "ComparisonReport",
     "Cost",
     "Electricity",
+    "ModelPrice",
     "Piece",
     "Price",
     "Prices",
     "Side",
     "SideView",
     "Turn",
+    "Vote",
     "classroom",
     "cost_of",
     "csv_of",
@@ -50,6 +61,8 @@ __all__ = [
     "markdown_of",
     "pivot",
     "price_of",
+    "prices_shown",
+    "rate",
     "read_table",
     "submit_batch",
     "total_of",
@@ -58,6 +71,8 @@ __all__ = [
 
 # A function that has the name of a module goes by a longer one: "longer:own".
 _NAMES = {
+    "arena": "Arena Board Vote",
+    "blind": "Blind",
     "batch": "BatchRun",
     "batch_file": "BatchFile",
     "batch_job": "submit_batch:submit",
@@ -67,7 +82,9 @@ _NAMES = {
     "diff": "Piece likeness word_diff",
     "export": "csv_of html_of json_of markdown_of",
     "money": "Cost Electricity Price classroom cost_of total_of",
+    "price_table": "ModelPrice prices_shown:table",
     "prices": "Prices price_of",
+    "ratings": "Battle rate",
     "report": "ComparisonReport",
     "running": "Comparison Turn",
     "side": "Side SideView",

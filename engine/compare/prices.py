@@ -106,7 +106,7 @@ def price_of(card: ModelCard, own: Mapping[str, Mapping[str, str]] | None = None
     """The price of a model: of the teacher's table, else of prices.toml, else listed; None where nobody tells."""
     row = (own or {}).get(card.id) or (own or {}).get(card.model)
     if row is not None:
-        return _written(row)
+        return written(row)
     if card.endpoint is None:
         return None
     provider = card.endpoint.provider
@@ -136,6 +136,11 @@ def hardware() -> dict[str, Decimal]:
     return dict(_toml()["replicate"]["hardware"])
 
 
+def price_table() -> list[dict[str, Any]]:
+    """The groups of models that the table shows: provider, models, licence, open, window."""
+    return list(_toml()["table"])
+
+
 @cache
 def _toml() -> dict[str, Any]:
     text = files("engine.compare").joinpath("prices.toml").read_text(encoding="utf-8")
@@ -147,6 +152,7 @@ def _shipped() -> dict[str, dict[str, Price]]:
     return {
         provider: {model: _of_toml(table, row) for model, row in table.get("models", {}).items()}
         for provider, table in _toml().items()
+        if provider != "table"
     }
 
 
@@ -206,7 +212,8 @@ def _above(rate: Any, start: int) -> Decimal:
     return Decimal(next((step.price for step in reversed(rate.tiers) if step.start <= start), rate.base))
 
 
-def _written(row: Mapping[str, str]) -> Price:
+def written(row: Mapping[str, str]) -> Price:
+    """The price that a row of the teacher's table says."""
     price = replace(_amounts(row), currency=row.get("currency", "USD"), as_of=row.get("date", ""))
     if "hardware" not in row:
         return price
