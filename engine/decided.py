@@ -68,8 +68,9 @@ def _engine(engine: Engine, card: ModelCard) -> dict[str, Any]:
     found: dict[str, Any] = {param.name: param.default for param in PARAMS} | {"system": None, "output": None}
     if card.backend != "llamacpp":
         return found
-    settings = engine.settings
-    load: dict[str, Any] = {"context": settings.window, "slots": engine.plain_slots, "threads": settings.threads}
-    load |= {"batch": settings.batch, "gpu_layers": LoadParams.gpu_layers, "kv_type": LoadParams.kv_type}
+    settings, chosen = engine.settings, engine.computing.wishes()
+    load: dict[str, Any] = {"context": settings.window, "slots": engine.plain_slots, "threads": chosen["threads"]}
+    layers = chosen.get("gpu_layers", LoadParams.gpu_layers)
+    load |= {"batch": settings.batch, "gpu_layers": layers, "kv_type": LoadParams.kv_type}
     load |= {"flash_attention": LoadParams.flash_attention, "load_seed": None, "ttl_s": settings.idle_unload_s}
     return found | load

@@ -164,6 +164,10 @@ class Engine(Parts):
             from engine.backends.echo import Echo
 
             return Echo()
+        if card.backend == "recorded":
+            from engine.compare.demo import backend
+
+            return backend(card.id)
         from engine.backends.llamacpp import LlamaCpp
 
         return LlamaCpp(self._attached(card) or self._local(card))
@@ -219,7 +223,7 @@ class Engine(Parts):
 
         settings, configuration = self.settings, self.configuration(card)
         path = prepared_file(settings).path if card.model == BUNDLED else card.files[0].path
-        given: dict[str, Any] = {"slots": self.plain_slots, "threads": settings.threads, "batch": settings.batch}
+        given: dict[str, Any] = {"slots": self.plain_slots, "batch": settings.batch, **self.computing.wishes()}
         given |= configuration.load.wishes() | {"context": card.window or settings.window}
         if settings.strict_reproducibility:
             given["slots"] = 1

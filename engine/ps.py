@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from engine.errors import LoadFailed, ServerFailed
+from engine.errors import EngineError, LoadFailed, ServerFailed
 from engine.models.configuration import split
 
 if TYPE_CHECKING:
@@ -49,6 +49,50 @@ class Loaded:
         return asdict(self)
 
 
+SlotState = Literal["idle", "reading", "writing"]
+LOOK_S = 2.0  # that a busy server may take to tell of its slots
+
+
+@dataclass(frozen=True)
+class SlotNow:
+    """One slot of a model: whose request it has, its prompt's tokens and those written so far, `window` tokens in all;
+    `seconds` since the request came. None where nobody is in it, or its server was too busy to tell.
+    """
+
+    number: int
+    state: SlotState
+    window: int
+    owner: str | None = None
+    prompt_tokens: int | None = None
+    written: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class WaitingNow:
+    """One request that waits for a slot: whose, since how many seconds, with how many tokens."""
+
+    owner: str
+    seconds: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What a loaded model is doing: its slots in their order, its queue with the next one first, and the long prompt
+    that is being read (tokens done, in all). It names people: the teacher's to see.
+    """
+
+    id: str
+    slots: tuple[SlotNow, ...]
+    waiting: tuple[WaitingNow, ...]
+    reading: tuple[int, int] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
 _LIST = TypeAdapter(tuple[Loaded, ...])
 
 
@@ -70,6 +114,56 @@ def loaded_here(engine: Engine) -> tuple[Loaded, ...]:
         return ()
     found = (_loaded(runtime) for runtime in engine.runtimes.running())
     return tuple(one for one in found if one is not None)
+
+
+def busy(engine: Engine) -> tuple[Busy, ...]:
+    """The slots and queues of the models that are loaded in this process, now; in a fraction of a second."""
+    if "runtimes" not in engine.__dict__:
+        return ()
+    found = (_busy(runtime) for runtime in engine.runtimes.running() if runtime.state().name == "ready")
+    return tuple(one for one in found if one is not None)
+
+
+def _busy(runtime: LocalRuntime) -> Busy | None:
+    try:
+        gate, window, told = runtime.gate.snapshot(), runtime.window, _slots_told(runtime)
+    except LoadFailed:  # unloaded in this moment
+        return None
+    inside = {one.slot: one for one in gate.inside}
+    slots = []
+    for number in range(gate.slots):
+        if (one := inside.get(number)) is None:
+            slots.append(SlotNow(number, "idle", window))
+            continue
+        written = _written(told.get(number))
+        state: SlotState = "reading" if one.reading or written == 0 else "writing"
+        slots.append(SlotNow(number, state, window, one.owner, one.tokens, written, round(one.seconds, 1)))
+    waiting = tuple(WaitingNow(one.owner, round(one.seconds, 1), one.tokens) for one in gate.waiting)
+    return Busy(runtime.wishes.alias, tuple(slots), waiting, gate.reading)
+
+
+def _slots_told(runtime: LocalRuntime) -> dict[int, dict[str, Any]]:
+    """What the server says of its slots by their numbers; nothing where it has no time to."""
+    if not runtime.gate.snapshot().running:
+        return {}
+    server = runtime.server.within(LOOK_S)
+    try:
+        told = server.get("/slots")
+    except EngineError:
+        return {}
+    finally:
+        server.close()
+    return {one["id"]: one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)}
+
+
+def _written(told: dict[str, Any] | None) -> int | None:
+    """The tokens that a slot has written; None where it is not known."""
+    if told is None or not told.get("is_processing"):
+        return None
+    following = told.get("next_token")
+    first = following[0] if isinstance(following, list) and following else following
+    decoded = first.get("n_decoded") if isinstance(first, dict) else None
+    return max(0, decoded) if isinstance(decoded, int) else None
 
 
 def application(engine: Engine) -> LlamaServer | None:

@@ -55,6 +55,15 @@ def build() -> Build:
         raise LoadFailed("xllamacpp does not tell its build", model=None, reason=str(error)[:200]) from error
 
 
+def gpus_of(found: Build) -> tuple[Device, ...]:
+    """The devices that a model's layers can lie on, in the order in which llama.cpp counts them: it takes those of the
+    processor's own package only where there is no other.
+    """
+    return tuple(one for one in found.devices if one.kind == "GPU") or tuple(
+        one for one in found.devices if one.kind == "IGPU"
+    )
+
+
 def _told() -> dict[str, Any]:
     import xllamacpp
 

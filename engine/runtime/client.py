@@ -71,6 +71,12 @@ class LlamaServer:
         finally:
             connection.close()
 
+    def within(self, seconds: float) -> LlamaServer:
+        """The same server, for calls that wait no longer than that; with connections of its own."""
+        other = LlamaServer(self.address, timeout=seconds)
+        other._headers = self._headers
+        return other
+
     def close(self) -> None:
         """Close the idle connections."""
         with contextlib.suppress(queue.Empty):

@@ -38,8 +38,21 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """One request in a slot as the teacher sees it: whose, seconds since it came, its prompt's tokens, and whether they
+    are still being read.
+    """
+
+    slot: int
+    owner: str
+    seconds: float
+    tokens: int
+    reading: bool
+
+
+@dataclass(frozen=True)
 class GateState:
-    """How busy a runtime is: slots in use, requests waiting, the prompt being read (tokens done, in all)."""
+    """How busy a runtime is: slots in use, requests in them and waiting, the prompt being read (tokens done, all)."""
 
     slots: int
     running: int
@@ -47,6 +60,7 @@ class GateState:
     reading: tuple[int, int] | None
     prefixes: int
     prefix_bytes: int
+    inside: tuple[Inside, ...] = ()
 
 
 class Ticket:
@@ -170,6 +184,11 @@ class Gate:
             waiting = [self._tickets[asked] for asked in self._admission.order()]
             reader = self._admission.reader()
             progress = self._tickets[reader].progress if reader in self._tickets else None
+            inside = [
+                (slot.id, self._tickets[slot.asked])
+                for slot in self._admission.table
+                if slot.asked is not None and slot.asked in self._tickets
+            ]
             return GateState(
                 slots=self._admission.slots,
                 running=sum(slot.asked is not None for slot in self._admission.table),
@@ -177,6 +196,10 @@ class Gate:
                 reading=(progress.processed, progress.total) if progress else None,
                 prefixes=self._prefixes.count if self._prefixes else 0,
                 prefix_bytes=self._prefixes.size if self._prefixes else 0,
+                inside=tuple(
+                    Inside(number, t.asked.owner, now - t.entered, len(t.asked.tokens), t.preparing)
+                    for number, t in inside
+                ),
             )
 
     def close(self, error: EngineError | None = None) -> None:

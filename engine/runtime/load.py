@@ -29,7 +29,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
 class LoadParams:
     """One way to load a file: `context` in tokens per slot, `batch` in tokens, `cache_ram_mib` in MiB. Hashable.
 
-    `gpu_layers` -1 is "all, where there is a GPU". Raises BadParameter, also for unknown names in `from_dict`.
+    `gpu_layers` -1 is "all, where there is a GPU", on the one called `device` or on all. Raises BadParameter, also for
+    unknown names in `from_dict`.
     """
 
     path: str
@@ -38,6 +39,7 @@ class LoadParams:
     threads: int = 1
     batch: int = 128
     gpu_layers: int = -1
+    device: str | None = None
     kv_type: KvType = "f16"
     flash_attention: bool = True
     chat_template: str | None = None

@@ -89,6 +89,9 @@ def _settings(params: Any, load: LoadParams, key: str, slot_dir: Path | None) ->
         "verbosity": LOG_LEVEL,
         "embedding": load.embedding or load.reranking,
     }
+    if load.device is not None:
+        settings["split_mode"] = _member(params, "split_mode", "LLAMA_SPLIT_MODE_NONE", load.alias)
+        settings["main_gpu"] = _number_of(load.device, load.alias)
     if load.chat_template is not None:
         settings["chat_template"] = load.chat_template
     if load.seed is not None:
@@ -99,6 +102,19 @@ def _settings(params: Any, load: LoadParams, key: str, slot_dir: Path | None) ->
     if load.reranking:
         settings["pooling_type"] = _member(params, "pooling_type", "LLAMA_POOLING_TYPE_RANK", load.alias)
     return settings
+
+
+def _number_of(device: str, model: str) -> int:
+    """The number of the GPU of that name, as llama.cpp counts them. Raises LoadFailed where it is not there."""
+    kinds = xllamacpp.ggml_backend_dev_type
+    found = xllamacpp.get_device_info()
+    own = [one["name"] for one in found if one["type"] == kinds.GGML_BACKEND_DEVICE_TYPE_GPU]
+    inside = [one["name"] for one in found if one["type"] == kinds.GGML_BACKEND_DEVICE_TYPE_IGPU]
+    names = own or inside
+    if device not in names:
+        text = f"there is no GPU {device!r} here"
+        raise LoadFailed(text, model=model, reason=text)
+    return names.index(device)
 
 
 def _set(params: Any, name: str, value: Any, model: str) -> None:
