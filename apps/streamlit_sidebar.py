@@ -12,7 +12,7 @@ import streamlit as st
 
 from apps import host
 from apps.streamlit_kit import COLUMN, DEFAULTS, Ui, defaults, guard, held, known_card
-from apps.ui import present
+from apps.ui import compare, present
 from apps.ui.comptine_cell import ADDRESS
 from apps.ui.controls import GROUPS, Control, controls
 from apps.ui.i18n import LANGUAGES
@@ -85,7 +85,7 @@ def _reset_page() -> None:
     for name in list(st.session_state):
         if name not in KEPT:
             del st.session_state[name]
-    for name in ("chat", "chat2", *ADDRESS):  # the open conversations, which stay in the list, and the rhyme's settings
+    for name in ("chat", "chat2", compare.ADDRESS, *ADDRESS):  # conversations stay in the list; what was set goes
         st.query_params.pop(name, None)
     st.session_state["model"] = known_card().id
     _reset_parameters()

@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote
 
 from apps.ui.i18n import Words
 from engine.catalog import ModelCard
+from engine.compare.demo import recorded
+from engine.compare.export import LABELS, csv_of, html_of, json_of, markdown_of
 from engine.compare.side import SIDES_MAX, SIDES_MIN, Side
 from engine.errors import BadParameter
 from engine.params import BY_NAME, Params
@@ -25,6 +27,9 @@ FILES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json", "md":
 LETTERS = "ABCDEF"  # names of the columns, which may ask the same model
 SYSTEM_MAX = 20_000  # characters
 NAME_MAX = 200
+WRITTEN = {"csv": csv_of, "json": json_of}
+READ = {"md": markdown_of, "html": html_of}
+ADDRESS = "sides"  # in a page's address
 RECORDED = "recorded/"
 IN_ADDRESS = ("float", "int", "choice")  # kinds of parameters; lines are texts of somebody's
 
@@ -43,7 +48,7 @@ Settings = tuple[Setting, ...]
 
 def side(setting: Setting, moved: Params) -> Side:
     """What the engine asks for a column. `moved` are the left column's parameters that somebody moved."""
-    return Side(setting.model, Params({**moved, **setting.own}), setting.system.strip() or None)
+    return Side(setting.model, moved.replace(**setting.own), setting.system.strip() or None)
 
 
 def start(chosen: str, cards: Iterable[ModelCard], recorded: Sequence[str] = ()) -> Settings:
@@ -97,6 +102,14 @@ def _column_said(one: Setting) -> str:
     return ";".join(quote(part, safe="/:@=.-_") for part in (one.model, *own))
 
 
+def read(text: str | None) -> Settings | None:
+    """The columns that an address says; None where it says none, or wrongly."""
+    try:
+        return from_address(text or "")
+    except ValueError:
+        return None
+
+
 def from_address(text: str) -> Settings:
     """The columns that an address says. Raises ValueError where these are none."""
     found = tuple(_read(part) for part in text.split("|") if part)
@@ -126,6 +139,17 @@ def choices(cards: Iterable[ModelCard], settings: Settings, recorded: Mapping[st
     return names | dict(recorded)
 
 
+def recorded_names(words: Words) -> dict[str, str]:
+    """Names of the recorded answers by their ids, each told apart from what is computed now."""
+    return {one.id: words.t("compare.recorded_name", name=one.name) for one in recorded()}
+
+
+def recorded_told(model: str, words: Words) -> str:
+    """When and where a recorded answer was made; "" for a model that computes now."""
+    found = next((one for one in recorded() if one.id == model), None)
+    return "" if found is None else words.t("compare.recorded_told", date=found.date[:10], machine=found.machine["cpu"])
+
+
 def title(place: int, name: str) -> str:
     """A column's name: its letter, its model."""
     return f"{LETTERS[place]} · {name}"
@@ -142,12 +166,10 @@ def told(setting: Setting, words: Words) -> str:
 def _value(value: Any, words: Words) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return words.t("unit.unknown") if value is None else str(value)
-    return words.number(value, 0 if isinstance(value, int) else 2)
+    return words.number(value, len(f"{value:.2f}".rstrip("0").partition(".")[2]))
 
 
-def file(form: str, report: ComparisonReport) -> str:
-    """The report as a file of one of FILES."""
-    from engine.compare.export import csv_of, html_of, json_of, markdown_of
-
-    made = {"csv": csv_of, "json": json_of, "md": markdown_of, "html": html_of}
-    return made[form](report)
+def file(form: str, report: ComparisonReport, words: Words) -> str:
+    """The report as a file of one of FILES, in the reader's language where it is to be read."""
+    said = {name: words.t(f"compare_report.{name}") for name in LABELS}
+    return READ[form](report, said) if form in READ else WRITTEN[form](report)

@@ -109,11 +109,9 @@ def counted(view: SideView, words: Words) -> str:
     if result is None:
         return ""
     usage, t = result.usage, words.t
-    parts = [
-        t("compare.tokens", read=_count(usage.prompt_tokens, words), written=_count(usage.completion_tokens, words))
-    ]
-    if usage.cached_tokens:
-        parts.append(t("compare.cached", count=usage.cached_tokens))
+    read, written = _count(usage.prompt_tokens, words), _count(usage.completion_tokens, words)
+    cached = t("compare.cached", count=usage.cached_tokens) if usage.cached_tokens else ""
+    parts = [t("compare.tokens", read=read, cached=cached, written=written)]
     if view.cost is not None and view.cost.total is not None:
         parts.append(t("compare.thousand", cost=cost_text(view.cost, words, 1000)))
     return " · ".join((*parts, outcome_text(result.outcome, words)))
@@ -125,16 +123,17 @@ def _count(value: int | None, words: Words) -> str:
 
 def figures_html(shown: Iterable[Figure]) -> str:
     """The four numbers of one side as HTML with inline styles: label, value, bar, what is to be known of it."""
-    return f'<dl class="atelier-figures" style="margin:0;font-size:.875rem">{"".join(map(_row, shown))}</dl>'
+    return f'<div class="atelier-figures" role="list" style="font-size:.875rem">{"".join(map(_row, shown))}</div>'
 
 
 def _row(one: Figure) -> str:
     width = 0 if one.share is None else max(1.0, 100 * one.share) if one.share else 0
-    note = f'<dd style="margin:0;opacity:.8;font-size:.8rem">{_esc(one.note)}</dd>' if one.note else ""
+    note = f'<div style="opacity:.8;font-size:.8rem">{_esc(one.note)}</div>' if one.note else ""
     return (
-        f'<div data-figure="{one.key}" style="margin-bottom:.35rem">'
-        f'<div style="display:flex;justify-content:space-between;gap:.5rem;flex-wrap:wrap"><dt>{_esc(one.label)}</dt>'
-        f'<dd style="margin:0;font-weight:600;font-variant-numeric:tabular-nums">{_esc(one.value)}</dd></div>'
+        f'<div role="listitem" data-figure="{one.key}" style="margin-bottom:.35rem">'
+        f'<div style="display:flex;justify-content:space-between;gap:.5rem;flex-wrap:wrap">'
+        f"<span>{_esc(one.label)}</span> "
+        f'<span style="font-weight:600;font-variant-numeric:tabular-nums">{_esc(one.value)}</span></div>'
         f'<div aria-hidden="true" style="height:.4rem;background:#8883;border-radius:3px;overflow:hidden">'
         f'<div style="width:{width:.1f}%;height:100%;background:{COLOURS[one.key]}"></div></div>{note}</div>'
     )

@@ -31,6 +31,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("comptine", ":material/format_list_numbered:", "pages/comptine.py"),
     Section("sampling", ":material/casino:", "pages/sampling.py"),
     Section("quality", ":material/monitoring:", "pages/quality.py"),
+    Section("compare", ":material/compare_arrows:", "pages/compare.py"),
     Section("models", ":material/deployed_code:", "pages/models.py"),
     Section("room", ":material/groups:", "pages/room.py", frozenset({"teacher"}), class_only=True),
 )

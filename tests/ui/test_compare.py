@@ -51,8 +51,9 @@ def test_what_a_column_asks() -> None:
     moved = Params({"temperature": 0.1, "max_tokens": 9})
     asked = compare.side(Setting("echo", {"temperature": 1.0}, "  "), moved)
     assert asked == Side("echo", Params({"temperature": 1.0, "max_tokens": 9}), None)
+    assert asked.params.given == {"temperature", "max_tokens"}  # the rest is left to each model's configuration
     assert compare.side(TWO[1], moved).system == "my own words"
-    assert compare.told(TWO[0], EN) == "Temperature 0.50 · Seed 3"
+    assert compare.told(TWO[0], EN) == "Temperature 0.5 · Seed 3"
     assert compare.told(TWO[1], FR).endswith("avec consigne")
 
 
@@ -100,7 +101,7 @@ def test_the_same_four_numbers_on_one_scale() -> None:
     assert other[3].note == "price: ours, no date"
     assert "a thousand: 0.42\u00a0USD" in compare_figures.counted(views[0], EN)
     assert compare_figures.counted(view(1, 1, 1, None, cached=5), EN).startswith(
-        "12 tokens read, 34 written · 5 of them"
+        "12 tokens read (5 of them already in memory), 34 written"
     )
 
 

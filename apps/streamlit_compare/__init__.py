@@ -1,0 +1,1 @@
+"""The pieces of the Streamlit page that compares models."""

@@ -1,0 +1,62 @@
+"""The panel at the right: what one column's model has read for its last answer, and the code that asks it again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from apps import host
+from apps.streamlit_chat.drawer import own_address, views
+from apps.streamlit_compare.desk import Desk
+from apps.streamlit_kit import guard, show_error
+from apps.ui.compare import LETTERS
+from apps.ui.trace_panel import KEY_VARIABLE, panel
+from engine.errors import NotFound
+from engine.trace import Trace
+
+
+def drawer(desk: Desk) -> None:
+    """Open it where it was asked for; it stays open until it is closed."""
+    wanted = desk.get("drawer")
+    if wanted is None or desk.run is None or not desk.fits or desk.running:
+        return
+    title = desk.ui.t("compare.trace_of", letter=LETTERS[wanted[0]])
+    show = st.dialog(title, width="medium", position="right", icon=":material/visibility:",
+                     on_dismiss=partial(desk.set, "drawer", None))(_draw)  # fmt: skip
+    show(desk, *wanted)
+
+
+def _draw(desk: Desk, number: int, first: str) -> None:
+    with guard(desk.ui):
+        found = _panel(desk, number)
+        if found is None:
+            return
+        _, shown, trace = found
+        if trace is None:
+            st.caption(desk.ui.t("compare.trace_gone"))
+        views(desk.ui, shown, trace, first, desk.key(f"tabs.{number}.{first}"))
+
+
+def _panel(desk: Desk, number: int) -> Any:
+    """The panel of a column's last answer; made once, since it asks the model's server. None where none was asked."""
+    assert desk.run is not None
+    view, asked, known = desk.run.views()[number], desk.run.asked(number), desk.get("panel")
+    if asked is None:
+        if view.error is not None:
+            show_error(desk.ui, view.error)
+        return None
+    if known is None or known[0] is not asked[1]:
+        trace = _trace(desk, view.result.trace_id if view.result else None)
+        key = KEY_VARIABLE if host.options().guarded else None
+        known = (asked[1], panel(*asked, trace, address=own_address(), key_variable=key), trace)
+        desk.set("panel", known)
+    return known
+
+
+def _trace(desk: Desk, trace_id: str | None) -> Trace | None:
+    try:
+        return desk.ui.engine.traces.get(trace_id or "", desk.ui.person.id)
+    except NotFound:  # the log keeps the most recent ones
+        return None
