@@ -33,6 +33,7 @@ CHAT = Shape("chat/completions", "choices[0].message.content", "choices[0].messa
 TEXT = Shape("completions", "choices[0].text", "choices[0].text")
 EMBEDDINGS = Shape("embeddings", "data.map((one) => one.embedding)", "data.embedding")
 OLLAMA = Shape("api/chat", "message.content", "message.content", native=True)
+REPLICATE = Shape("predictions", "output", "output")
 RESPONSES = Shape("responses", "output.at(-1).content[0].text", "output[-1].content[0].text")
 
 
@@ -42,6 +43,8 @@ def shape_of(body: Mapping[str, Any]) -> Shape:
         return OLLAMA if "num_ctx" in (body.get("options") or {}) else CHAT
     if "input" in body:
         asked = body["input"]
+        if isinstance(asked, Mapping):
+            return REPLICATE
         spoken = isinstance(asked, list) and any(isinstance(one, Mapping) for one in asked)
         return RESPONSES if spoken else EMBEDDINGS
     return TEXT

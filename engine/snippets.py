@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.shapes import RESPONSES, openai_shape, shape_of
+from engine import snippets_replicate as replicate
+from engine.shapes import REPLICATE, RESPONSES, openai_shape, shape_of
 
 Body = Mapping[str, Any]
 
@@ -70,6 +71,15 @@ class Snippets:
 def snippets(body: Body, address: str, key_variable: str | None) -> Snippets:
     """The request `body` to the base URL `address` (".../v1") in all forms; `key_variable` names where its key is."""
     asked = (body, address, key_variable)
+    if shape_of(body) is REPLICATE:  # its names of inputs are the model's own: nobody else's client knows them
+        return Snippets(
+            replicate.curl(*asked),
+            replicate.powershell(*asked),
+            replicate.javascript(*asked),
+            replicate.python(*asked),
+            None,
+            None,
+        )
     known = (openai_shape(body), address, key_variable)  # these three speak OpenAI's protocols alone
     return Snippets(
         curl(*asked),

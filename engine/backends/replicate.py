@@ -289,7 +289,7 @@ class Run:
             self._inbox.put(told)
 
     def _streamed(self) -> Iterator[Event]:
-        """Words as the event stream brings them until it ends, for whatever reason; `_done` says whether it was whole."""
+        """Words as the event stream brings them until it ends; `_done` says whether it was whole."""
         assert self.now is not None
         line = self._backend.stream_line(self.now.stream) if self.now.stream and not self.now.ended else None
         if line is None:

@@ -339,8 +339,8 @@ def answer_cost(prices: Prices, card: ModelCard, result: Result) -> Cost:
     if card.id.startswith(RECORDED):
         return LOCAL
     told = result.stats
-    seconds = told.total_time if told.source == "server" else None
-    return prices.cost(card, result.usage, told, seconds=seconds)
+    failed = result.error is not None and result.error.details.get("reason") == "prediction_failed"
+    return prices.cost(card, result.usage, told, seconds=told.billed_time, unbilled=failed)
 
 
 def _nothing(answer: _Answer, error: EngineError | None) -> Result:

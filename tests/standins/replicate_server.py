@@ -409,6 +409,10 @@ class ApiHandler(_Handler):
             if job.name == "processing":
                 job.output.clear()
             threading.Thread(target=standin.work, args=(job,), daemon=True).start()
+            if seconds := self.headers.get("Prefer", "").partition("wait=")[2]:
+                with standin.changed:
+                    standin.changed.wait_for(lambda: job.over or standin.closing.is_set(), int(seconds))
+                told = self._checked(job)
             self._json(201, told, {"Location": told["urls"]["get"]})
             return
         self._json(201, self._checked(job))
