@@ -30,19 +30,17 @@ def load(engine: Engine, model_id: str, window: int | None = None, *, role: Role
     row, model = _asked(engine, model_id, role)
     if window is not None and window < 1:
         raise BadInput("a window has one token at least", what="window")
-    reach = engine.endpoints.reach(row)
-    found = tuple(_load(row, address, model, window, reach) for address in row.all_addresses())
-    _forget(engine, row)
+    found = load_of(row, model, window, engine.endpoints.reach(row))
+    forget(engine, row)
     return found
 
 
 def unload(engine: Engine, model_id: str, *, role: Role = "teacher") -> bool:
     """Whether any server of its row had the model in memory; none has now. Raises as `load`."""
     row, model = _asked(engine, model_id, role)
-    reach = engine.endpoints.reach(row)
-    was = [_unload(row, address, model, reach) for address in row.all_addresses()]
-    _forget(engine, row)
-    return any(was)
+    was = unload_of(row, model, engine.endpoints.reach(row))
+    forget(engine, row)
+    return was
 
 
 def pull(
@@ -52,11 +50,34 @@ def pull(
     each server of the row. Raises AccessDenied, NotFound, NotSupported, BackendError.
     """
     row = _admitted(engine.endpoints.row(row_id), role)
+    engine.endpoints.check(row)
+    yield from pull_of(row, name, engine.endpoints.reach(row), control)
+
+
+def load_of(row: Provider, model: str, window: int | None = None, reach: Reach | None = None) -> tuple[Served, ...]:
+    """As `load`, of a row that was admitted; it connects where `reach` says."""
+    return tuple(_load(row, address, model, window, reach) for address in row.all_addresses())
+
+
+def unload_of(row: Provider, model: str, reach: Reach | None = None) -> bool:
+    """As `unload`, of a row that was admitted."""
+    return any([_unload(row, address, model, reach) for address in row.all_addresses()])
+
+
+def pull_of(
+    row: Provider, name: str, reach: Reach | None = None, control: Control | None = None
+) -> Iterator[tuple[str, int | None, int | None]]:
+    """As `pull`, of a row that was admitted."""
     if row.native != "ollama":
         raise NotSupported(f"{row.name} fetches no models by order", capability="load_params", backend=row.id)
-    engine.endpoints.check(row)
     for address in row.all_addresses():
-        yield from OllamaServer(address, row.key_of(address), reach=engine.endpoints.reach(row)).pull(name, control)
+        yield from OllamaServer(address, row.key_of(address), reach=reach).pull(name, control)
+
+
+def forget(engine: Engine, row: Provider) -> None:
+    """Ask its servers for windows anew."""
+    for address in row.all_addresses():
+        engine.remotes.windows.forget(address)
 
 
 def _asked(engine: Engine, model_id: str, role: Role) -> tuple[Provider, str]:
@@ -100,8 +121,3 @@ def _unload(row: Provider, address: str, model: str, reach: Reach | None) -> boo
     for instance in instances:
         studio.unload(instance)
     return bool(instances)
-
-
-def _forget(engine: Engine, row: Provider) -> None:
-    for address in row.all_addresses():
-        engine.remotes.windows.forget(address)

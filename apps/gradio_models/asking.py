@@ -5,6 +5,7 @@ Knows no layout.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -15,9 +16,14 @@ from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.reaching import Endpoints
 from apps.ui import doors
 from apps.ui.endpoint_form import NO_KIND, WINDOW_MIN, Form
+from apps.ui.far_models import ordered_row, served_head, served_rows
 from engine.connection import Connection
 from engine.endpoints import detect
 from engine.errors import EngineError
+from engine.far_jobs import orders, start_order
+from engine.jobs import Job
+from engine.person import Person
+from engine.providers import Provider
 
 ANY = "/any"  # a key is kept for a model's endpoint: which model does not matter
 
@@ -49,7 +55,8 @@ class Asking:
         try:
             found = engine.endpoints.test(name, engine.visit_keys.of(person.id, name + ANY), role=person.role)
         except EngineError as error:
-            return {parts.told: kit.error_html(error, self.ui), parts.use: gr.Row(visible=False)}
+            return {parts.told: kit.error_html(error, self.ui), parts.use: gr.Row(visible=False),
+                    parts.far: gr.Accordion(visible=False)}  # fmt: skip
         best = next((one for one in found if one.problem is None), found[0])
         held = Held({**_tested(values, parts), name: best})
         lines = [f"{one.address} · {doors.connection_text(one, words)}" for one in found]
@@ -58,7 +65,43 @@ class Asking:
         names = [one.id for one in best.models]
         use: Update = {parts.model: gr.Dropdown(names, value=names[0] if names else None),
                        parts.use: gr.Row(visible=best.problem is None)}  # fmt: skip
+        use |= self._far(engine.endpoints.row(name), best, person.role == "teacher")
         return self.look({**values, parts.tested: held}, request) | use | {parts.told: told, parts.tested: held}
+
+    def order(self, order: str) -> Callable[[Values, gr.Request], Update]:
+        """The handler that has the chosen endpoint load, unload or fetch a model, as a job."""
+        parts = self.parts
+
+        def ordered(values: Values, request: gr.Request) -> Update:
+            def ask(person: Person) -> Job:
+                row, box = str(values[parts.chosen] or ""), parts.pull_name if order == "pull" else parts.model
+                window = whole(values[parts.far_window], "window", low=WINDOW_MIN) if order == "load" else None
+                key = self.ui.engine.visit_keys.of(person.id, row + ANY)
+                model = str(values[box] or "")
+                return start_order(self.ui.engine, person.id, order, row, model, window, role=person.role, key=key)
+
+            return self.desk.begun(request, ask)
+
+        return ordered
+
+    def again(self, values: Values, request: gr.Request) -> Update:
+        """The endpoint that was given an order, asked how it stands now that the order has been carried out."""
+        person, job_id = self.desk.person(request), str(values[self.desk.work.ended] or "")
+        try:
+            row = ordered_row(self.ui.engine.jobs.get(job_id, person.id))
+        except EngineError:  # wiped since, with all that was this person's
+            row = None
+        if row is None or row != values[self.parts.chosen]:
+            return {self.parts.told: gr.skip()}
+        return self.test(values, request)
+
+    def _far(self, row: Provider, found: Connection, teacher: bool) -> Update:
+        """What a server that takes orders has, and the orders that it takes."""
+        parts, words = self.parts, self.ui.words
+        seen = teacher and found.problem is None and bool(orders(row))
+        told = table_html(served_head(words), served_rows(found.models, words)) if seen else ""
+        return {parts.far: gr.Accordion(visible=seen), parts.served: told,
+                parts.pulling: gr.Row(visible="pull" in orders(row))}  # fmt: skip
 
     def detect(self, values: Values, request: gr.Request) -> Update:
         """Which known servers run on this machine; the teacher's to know."""
@@ -121,7 +164,7 @@ class Asking:
         """The chosen row in the form, and nothing yet of its models."""
         parts = self.parts
         row = self.ui.engine.endpoints.rows().get(str(values[parts.chosen] or ""))
-        use: Update = {parts.use: gr.Row(visible=False), parts.told: ""}
+        use: Update = {parts.use: gr.Row(visible=False), parts.told: "", parts.far: gr.Accordion(visible=False)}
         if row is None or not self.desk.is_teacher(request):
             return use
         form = Form.of(row)

@@ -169,10 +169,14 @@ def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
     read = {parts.chosen, parts.tested, *parts.form}
     shown = [parts.table, parts.chosen, parts.own]
     front.tabs["endpoints"].select(asking.look, read, shown, **INTERNAL)
-    tested = [*shown, parts.told, parts.tested, parts.model, parts.use]
+    tested = [*shown, parts.told, parts.tested, parts.model, parts.use, parts.far, parts.served, parts.pulling]
     parts.test.click(asking.test, read, tested, **INTERNAL)
+    work, named = asking.desk.work, {parts.chosen, parts.model, parts.far_window, parts.pull_name}
+    for order, pressed in (("load", parts.load), ("unload", parts.unload), ("pull", parts.pull)):
+        pressed.click(asking.order(order), named, work.written, **INTERNAL)
+    work.ended.change(asking.again, {*read, work.ended}, tested, **INTERNAL)
     parts.detect.click(asking.detect, read, [*shown, parts.told, parts.tested], **INTERNAL)
-    filled = [*parts.form, parts.use, parts.told]
+    filled = [*parts.form, parts.use, parts.told, parts.far]
     parts.chosen.input(asking.fill, read, filled, **INTERNAL)
     taken = parts.take.click(asking.take, {parts.chosen, parts.model}, [parts.told, bar.model], **INTERNAL)
     taken.then(None, bar.model, None, js=ADDRESS)

@@ -10,6 +10,7 @@ import gradio as gr
 from apps.gradio_kit import Ui
 from apps.gradio_models.parts import LINE, button
 from apps.ui.endpoint_form import NO_KIND, kinds
+from engine.far_jobs import NAME_MAX
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,14 @@ class Endpoints:
     use: gr.Row
     model: gr.Dropdown
     take: gr.Button
+    far: gr.Accordion
+    served: gr.HTML
+    far_window: gr.Textbox
+    load: gr.Button
+    unload: gr.Button
+    pulling: gr.Row
+    pull_name: gr.Textbox
+    pull: gr.Button
     fold: gr.Accordion
     key: gr.Textbox
     keep: gr.Button
@@ -64,6 +73,7 @@ def endpoints(ui: Ui) -> Endpoints:
         made["model"] = gr.Dropdown([], label=t("models_endpoint.remote_model"), scale=3, min_width=220,
                                     allow_custom_value=True, elem_id="endpoint-model")  # fmt: skip
         made["take"] = button(t("models_endpoint.use"), "endpoint-use")
+    made |= _far(ui)
     with gr.Accordion(t("models_endpoint.key_field"), open=False, elem_id="endpoint-key-fold") as made["fold"]:
         made["key"] = gr.Textbox("", label=t("models_endpoint.key_field"), info=t("models_endpoint.key_help"),
                                  type="password", max_length=500, elem_id="endpoint-key", **LINE)  # fmt: skip
@@ -75,6 +85,24 @@ def endpoints(ui: Ui) -> Endpoints:
         _own(ui, made)
     made["table"] = gr.HTML(elem_id="endpoints-table")
     return Endpoints(**made, tested=gr.State(None))
+
+
+def _far(ui: Ui) -> dict[str, Any]:
+    """What LM Studio and Ollama do by order, with the model that is chosen above."""
+    t = ui.t
+    with gr.Accordion(t("models_far.title"), open=False, visible=False, elem_id="endpoint-far") as far:
+        served = gr.HTML(elem_id="far-served")
+        with gr.Row(elem_classes="atelier-end"):
+            window = gr.Textbox("", label=t("models_far.asked_window"), info=t("models_far.asked_window_help"),
+                                elem_id="far-window", **LINE)  # fmt: skip
+            load, unload = (button(t(f"models_far.{order}"), f"far-{order}") for order in ("load", "unload"))
+        with gr.Row(visible=False, elem_classes="atelier-end") as pulling:
+            name = gr.Textbox("", label=t("models_far.pull_name"), info=t("models_far.pull_help"),
+                              placeholder=t("models_far.pull_hint"), max_length=NAME_MAX, elem_id="far-name",
+                              **LINE)  # fmt: skip
+            pull = button(t("models_far.pull"), "far-pull")
+    return {"far": far, "served": served, "far_window": window, "load": load, "unload": unload, "pulling": pulling,
+            "pull_name": name, "pull": pull}  # fmt: skip
 
 
 def _own(ui: Ui, made: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from apps import host
 from apps.streamlit_kit import Kept, Ui, plain, show_error
 from apps.ui import models as shown
+from apps.ui.far_models import ordered_row
 from engine.catalog import ModelCard
 from engine.errors import EngineError, NotFound, error_from
 from engine.jobs import Job
@@ -97,6 +98,7 @@ class Desk(Kept):
     def ended(self, job: Job) -> None:
         """What a job that has ended leaves: a sentence, or its error."""
         self.watch(None)
+        self.set("retest", ordered_row(job))
         self.set("failure", error_from(job.error) if job.error else None)
         self.set("notice", None if job.error else shown.job_done(job, self.ui.words))
 

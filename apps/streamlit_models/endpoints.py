@@ -7,11 +7,13 @@ from dataclasses import asdict
 import streamlit as st
 
 from apps import host
-from apps.streamlit_kit import plain, show_error, table
+from apps.streamlit_kit import guard, plain, show_error, table
 from apps.streamlit_models.desk import Desk
 from apps.ui import doors
 from apps.ui.endpoint_form import WINDOW_MAX, WINDOW_MIN, Form, kinds
+from apps.ui.far_models import served_head, served_rows
 from engine.connection import Connection, detect
+from engine.far_jobs import NAME_MAX, orders, start_order
 from engine.providers import Provider
 
 TEXT_MAX = 2000
@@ -36,6 +38,11 @@ def endpoints(desk: Desk) -> None:
                                       icon=":material/radar:", key=desk.key("detect")):  # fmt: skip
             desk.teach(_detect)
             st.rerun()
+    if (again := desk.get("retest")) in known:
+        desk.set("retest", None)
+        with st.spinner(t("models_endpoint.asking")), guard(desk.ui):
+            _test(desk, str(again))
+        tested = desk.get("tested", {})
     _found(desk, known[name], tested.get(name))
     table(doors.endpoint_head(words), doors.endpoint_rows(known.values(), tested, brought, words))
     st.caption(plain(f"{t('models_endpoint.key_legend')} {t('models_endpoint.leaves')}"))
@@ -80,6 +87,40 @@ def _found(desk: Desk, row: Provider, connection: Connection | None) -> None:
             model = st.selectbox(t("models_endpoint.remote_model"), names, key=desk.key(f"remote.{row.id}"), width=320)
             st.button(t("models_endpoint.use"), icon=":material/check_circle:", key=desk.key("remote.use"),
                       on_click=_use, args=(desk, f"{row.id}/{model}"))  # fmt: skip
+    if orders(row):
+        table(served_head(words), served_rows(connection.models, words))
+        if desk.teacher:
+            with st.expander(t("models_far.title"), icon=":material/memory:"):
+                _ordering(desk, row, names)
+
+
+def _ordering(desk: Desk, row: Provider, names: list[str]) -> None:
+    """What that server does by order: it keeps the models, we only ask."""
+    t = desk.ui.t
+    if names:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox(t("models_far.model"), names, key=desk.key(f"far.{row.id}"), width=280)
+            st.number_input(t("models_far.asked_window"), WINDOW_MIN, WINDOW_MAX, None, key=desk.key("far.window"),
+                            help=t("models_far.asked_window_help"), width=240)  # fmt: skip
+            for order, icon in (("load", ":material/play_arrow:"), ("unload", ":material/eject:")):
+                st.button(t(f"models_far.{order}"), help=t(f"models_far.{order}_help"), icon=icon,
+                          key=desk.key(f"far.{order}"), on_click=desk.teach, disabled=desk.job is not None,
+                          args=(lambda now, order=order: _order(now, row, order, f"far.{row.id}"),))  # fmt: skip
+    if "pull" in orders(row):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.text_input(t("models_far.pull_name"), key=desk.key("far.name"), placeholder=t("models_far.pull_hint"),
+                          max_chars=NAME_MAX, width=280)  # fmt: skip
+            st.button(t("models_far.pull"), help=t("models_far.pull_help"), icon=":material/download:",
+                      key=desk.key("far.pull"), on_click=desk.teach, disabled=desk.job is not None,
+                      args=(lambda now: _order(now, row, "pull", "far.name"),))  # fmt: skip
+
+
+def _order(desk: Desk, row: Provider, order: str, field: str) -> None:
+    """Queue it. Raises BadInput without a name."""
+    ui, window = desk.ui, desk.get("far.window") if order == "load" else None
+    key = ui.engine.visit_keys.of(ui.person.id, row.id + ANY)
+    model = str(desk.get(field) or "")
+    desk.watch(start_order(ui.engine, ui.person.id, order, row.id, model, window, role=ui.person.role, key=key))
 
 
 def _use(desk: Desk, model_id: str) -> None:

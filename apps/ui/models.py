@@ -17,6 +17,7 @@ import psutil
 
 from apps.ui.bringing import fit_text as fit_text
 from apps.ui.bringing import quantized_size as quantized_size
+from apps.ui.far_models import order_done
 from apps.ui.i18n import Words
 from apps.ui.present import Progress, model_state_text
 from apps.ui.theme import OKABE_ITO
@@ -164,6 +165,8 @@ def open_job(engine: Engine, person: Person) -> Job | None:
 
 def job_done(job: Job, words: Words) -> str:
     """How a job has ended, in a sentence; why one failed is its error."""
+    if (ordered := order_done(job, words)) is not None:
+        return ordered
     known = job.result if isinstance(job.result, Mapping) else {}
     if job.state == "done" and job.task == HASHING:
         return words.t("models_card.sha256_done", count=len(known.get("sha256", ())))

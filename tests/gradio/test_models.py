@@ -39,6 +39,7 @@ from tests.gradio.conftest import EchoEngine, Obedient, Site
 from tests.models.gguf_files import gguf, tensor
 from tests.patience import JOB_S
 from tests.standins.hub_server import TOKEN, Repository, hub_server
+from tests.standins.ollama_server import ollama_standin
 
 MODEL = "smollm2-135m-instruct"
 ME: Any = SimpleNamespace(headers={})
@@ -308,6 +309,23 @@ def test_an_endpoint_is_like_another_and_is_changed_from_the_form(page: Page, en
     engine.endpoints.remove("second")
 
 
+def test_a_server_loads_by_order(page: Page, engine: EchoEngine) -> None:
+    parts, work, words = page.endpoints, page.desk.work, page.desk.ui.words
+    with ollama_standin() as server:
+        engine.endpoints.add({"id": "lab", "base_url": server.base_url, "like": "ollama"})
+        asked = page.values(endpoint_chosen="lab", endpoint_model="plain", far_window="2048")
+        told = page.asking.test(asked, ME)
+        assert told[parts.far].visible and told[parts.pulling].visible and "plain:latest" in told[parts.served]
+        assert "bad_parameter" in page.asking.order("load")({**asked, parts.far_window: "many"}, ME)[work.told]
+        begun = ended(page, page.asking.order("load")(asked, ME))
+        assert words.t("models_far.done_load", model="plain", row="lab") in begun[work.told]
+        again = page.asking.again({**asked, work.ended: begun[work.ended]}, ME)
+        assert server.loaded == {"plain:latest": 2048} and words.t("models_far.yes") in again[parts.served]
+        assert "bad_input" in page.asking.order("pull")({**asked, parts.pull_name: " "}, ME)[work.told]
+    assert not page.asking.fill(page.values(endpoint_chosen="openai"), ME)[parts.far].visible
+    engine.endpoints.remove("lab")
+
+
 def test_the_server_tells_its_addresses_keys_and_log(page: Page, engine: EchoEngine) -> None:
     parts = page.server
     assert "/v1" in page.serving.where(page.values(), ME)[parts.where.shown]
@@ -376,6 +394,10 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
         page.bringing.bring(page.values(import_path="/etc/passwd"), ME)[page.desk.work.told],
         page.bringing.add(page.values(folder_path=str(tmp_path)), ME)[page.adding.bring.told],
         page.asking.detect(page.values(), ME)[page.endpoints.told],
+        *(
+            page.asking.order(order)(page.values(endpoint_chosen="ollama"), ME)[page.desk.work.told]
+            for order in ("load", "unload", "pull")
+        ),
         page.asking.save(page.values(endpoint_id="x"), ME)[page.endpoints.told],
         page.asking.test(page.values(endpoint_chosen="ollama"), ME)[page.endpoints.told],
         page.serving.allow(page.values(server_rate="0"), ME)[page.server.where.told],

@@ -23,6 +23,7 @@ from tests.models.gguf_files import gguf, tensor
 from tests.pages.conftest import ROOT, EchoEngine, texts
 from tests.patience import JOB_S
 from tests.standins.hub_server import TOKEN, Repository, hub_server
+from tests.standins.ollama_server import ollama_standin
 from tests.standins.openai_server import OpenAIStandIn
 
 MODEL = "smollm2-135m-instruct"
@@ -228,6 +229,21 @@ def test_an_endpoint_is_like_another_and_is_changed_from_the_form(engine: EchoEn
     app.button(key="models.new.save").click().run()
     changed = engine.endpoints.typed()["second"]
     assert clean(app) and (changed.native, changed.key_env, changed.window) == ("ollama", None, 8192)
+
+
+def test_a_server_loads_by_order(engine: EchoEngine) -> None:
+    with ollama_standin() as server:
+        engine.endpoints.add({"id": "lab", "base_url": server.base_url, "like": "ollama"})
+        app = tab_of(page("models", lang="en", model="echo"), "endpoints")
+        app.selectbox(key="models.endpoint").set_value("lab").run()
+        app.button(key="models.endpoint.test").click().run()
+        assert EN.t("models_far.yes") not in texts(clean(app))
+        app.number_input(key="models.far.window").set_value(2048)
+        app.button(key="models.far.load").click().run()
+        assert EN.t("models_far.done_load", model="plain:latest", row="lab") in ended(app, engine)
+        assert server.loaded == {"plain:latest": 2048} and EN.t("models_far.yes") in texts(app)  # asked again by itself
+        app.button(key="models.far.pull").click().run()
+        assert "bad_input" in app.error[0].value and not app.exception  # without a name
 
 
 def test_a_private_address_is_refused_while_others_share_the_machine(
