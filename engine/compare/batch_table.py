@@ -81,7 +81,8 @@ def _records(name: str, text: str) -> Iterator[dict[str, str]]:
             _count(name, count)
             if len(cells) > len(head):
                 raise _bad(name, f"{len(cells)} values for {len(head)} columns", "columns", reader.line_num)
-            yield {column: _value(name, cell, reader.line_num) for column, cell in zip(head, cells, strict=False)}
+            filled = [*cells, *[""] * (len(head) - len(cells))]
+            yield {column: _value(name, cell, reader.line_num) for column, cell in zip(head, filled, strict=True)}
     except csv.Error as error:
         raise _bad(name, str(error), "format", reader.line_num) from error
 

@@ -15,8 +15,8 @@ from tests.standins.openai_server import Chunk, Handler, OpenAIStandIn, delta, o
 
 @dataclass(frozen=True)
 class Way:
-    """How a request is answered: `fault` is "429", "500", "cut" or none; `prompt`, `written` and `cached` are the tokens
-    on the bill, `retry_after` goes into the header of a 429, `delay` in seconds before the answer.
+    """How a request is answered: `fault` is "429", "500", "cut" or none; `prompt`, `written` and `cached` are tokens of
+    the bill, `retry_after` goes into the header of a 429, `delay` in seconds before the answer.
     """
 
     prompt: int = 10
