@@ -17,6 +17,7 @@ from engine.person import LOCAL, Person
 
 if TYPE_CHECKING:
     from apps.classroom import Classroom
+    from apps.extra_port import ExtraPort
     from engine.engine import Engine
 
 PERSON_HEADER = "x-atelier-person"
@@ -56,6 +57,14 @@ def engine() -> Engine:
     from engine.engine import Engine
 
     return Engine(serve=True)
+
+
+@Once
+def extra_port() -> ExtraPort:
+    """The second address of this process's server."""
+    from apps.extra_port import ExtraPort
+
+    return ExtraPort()
 
 
 @Once

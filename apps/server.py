@@ -106,15 +106,12 @@ def _bound(name: str, port: int) -> socket.socket:
 
 
 def _serve(options: Options, sockets: list[socket.socket], text: Words) -> None:
-    import uvicorn
+    from apps.listening import Server
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                threading.Thread(target=_announce, args=(options, text), name="announce", daemon=True).start()
+    def begun() -> None:
+        threading.Thread(target=_announce, args=(options, text), name="announce", daemon=True).start()
 
-    Server(_config(application(options))).run(sockets)
+    Server(_config(application(options)), host.extra_port(), begun).run(sockets)
 
 
 def _config(app: Any) -> uvicorn.Config:
