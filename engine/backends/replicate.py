@@ -105,14 +105,14 @@ class Replicate:
         descriptions: Descriptions | None = None,
         reach: Reach | None = None,
         deadline_s: int = DEADLINE_S,
-        poll_s: float = POLL_S,
+        poll_s: float | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.model = model
         self.provider = provider
         self.reference = Reference.read(model)
         self.capabilities: frozenset[Capability] = provider.capabilities
-        self.deadline_s, self.poll_s = deadline_s, poll_s
+        self.deadline_s, self.poll_s = deadline_s, POLL_S if poll_s is None else poll_s
         self.key = key or None
         self.reach = reach
         self._descriptions = descriptions or Descriptions()
@@ -142,6 +142,33 @@ class Replicate:
         except BackendError:  # the request itself will say so, and better
             described = Described(self.reference.version)
         return self._body(request, described)
+
+    def predict(self, given: Mapping[str, Any], control: Control) -> Iterator[Prediction]:
+        """A prediction of any kind with that input, each time it is looked at, until it has succeeded; cancelled when
+        `control` stops it or nobody reads on. Raises EngineError.
+        """
+        with self.api() as api:
+            api.line.lend(control)
+            try:
+                described = self.described(api)
+                version = {"version": described.version} if described.version else {}
+                yield from Run(self, api, {**version, "input": dict(given)}, control).looks()
+            except EngineError:
+                if not control.stopped:
+                    raise
+            finally:
+                api.line.end()
+
+    def file_line(self, url: str) -> Line | None:
+        """A connection to where an output lies, without the key; None for a host that is none of Replicate's."""
+        try:
+            found, here = urlsplit(url), urlsplit(self.base_url)
+            host, _ = found.hostname or "", found.port
+        except ValueError:
+            return None
+        listed = any(host == one or host.endswith(f".{one}") for one in self.provider.file_hosts)
+        right = found.scheme == here.scheme and (listed or host == here.hostname)
+        return Line(url, None, self.tls, reach=self.reach) if right else None
 
     def describe(self) -> Described:
         """What the model takes and gives. Raises UnknownModel, BackendError."""
@@ -244,6 +271,19 @@ class Run:
         finally:
             self._leave()
 
+    def looks(self) -> Iterator[Prediction]:
+        """The prediction each time it is looked at, nothing streamed. Raises EngineError."""
+        try:
+            if not self._create():
+                return
+            assert self.now is not None
+            yield self.now
+            yield from self._polled()
+            if not self._control.stopped:
+                self._judge()
+        finally:
+            self._leave()
+
     def report(self) -> Report:
         """What is known so far."""
         now = self.now
@@ -331,8 +371,13 @@ class Run:
 
     def _settled(self) -> Iterator[Event]:
         """What the prediction has beyond what was streamed, until it has ended. Raises BackendError."""
-        assert self.now is not None
         yield from self._more()
+        for _ in self._polled():
+            yield from self._more()
+
+    def _polled(self) -> Iterator[Prediction]:
+        """The prediction each time it was looked up, until it has ended. Raises BackendError."""
+        assert self.now is not None
         end = time.monotonic() + (SETTLE_S if self._done else self._backend.deadline_s + SETTLE_S)
         wait, troubles = 0.05 if self._done or self._trouble else self._backend.poll_s / 2, 0
         while not self.now.ended and not self._control.stopped:
@@ -350,7 +395,7 @@ class Run:
                     raise self._broken(error) from error
                 wait = _patience(error, self._backend.poll_s)
             else:
-                yield from self._more()
+                yield self.now
             if not self.now.ended:
                 self._control.wait(wait)
                 wait = min(self._backend.poll_s, wait * 2)

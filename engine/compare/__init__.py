@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from engine.compare.diff import Piece, likeness, word_diff
     from engine.compare.export import csv_of, html_of, json_of, markdown_of
     from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
+    from engine.compare.pictures import SUGGESTED as PICTURE_MODELS
+    from engine.compare.pictures import Look, Picture, PictureRun, zip_of
+    from engine.compare.pictures import form as picture_form
     from engine.compare.price_table import ModelPrice
     from engine.compare.price_table import table as prices_shown
     from engine.compare.prices import Prices, price_of
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from engine.compare.side import Side, SideView
 
 __all__ = [
+    "PICTURE_MODELS",
     "Arena",
     "Batch",
     "BatchFile",
@@ -42,7 +46,10 @@ __all__ = [
     "ComparisonReport",
     "Cost",
     "Electricity",
+    "Look",
     "ModelPrice",
+    "Picture",
+    "PictureRun",
     "Piece",
     "Price",
     "Prices",
@@ -59,6 +66,7 @@ __all__ = [
     "likeness",
     "lines_of",
     "markdown_of",
+    "picture_form",
     "pivot",
     "price_of",
     "prices_shown",
@@ -67,6 +75,7 @@ __all__ = [
     "submit_batch",
     "total_of",
     "word_diff",
+    "zip_of",
 ]
 
 # A function that has the name of a module goes by a longer one: "longer:own".
@@ -82,6 +91,7 @@ _NAMES = {
     "diff": "Piece likeness word_diff",
     "export": "csv_of html_of json_of markdown_of",
     "money": "Cost Electricity Price classroom cost_of total_of",
+    "pictures": "PICTURE_MODELS:SUGGESTED Look Picture PictureRun picture_form:form zip_of",
     "price_table": "ModelPrice prices_shown:table",
     "prices": "Prices price_of",
     "ratings": "Battle rate",
