@@ -5,6 +5,7 @@ Knows no layout.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from apps.gradio_documents.desk import Held, Update, Values, lines_html, table_h
 from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.reaching import Endpoints
 from apps.ui import doors
-from apps.ui.endpoint_form import NO_KIND, WINDOW_MIN, Form
+from apps.ui.endpoint_form import NO_KIND, WINDOW_MIN, Form, row_head, row_rows
 from apps.ui.far_models import ordered_row, served_head, served_rows
 from engine.connection import Connection
 from engine.endpoints import detect
@@ -46,6 +47,7 @@ class Asking:
             parts.table: told + lines_html([words.t("models_endpoint.leaves")]),
             parts.chosen: gr.Dropdown([(row.name, name) for name, row in rows.items()], value=chosen),
             parts.own: gr.Accordion(visible=person.role == "teacher"),
+            parts.nature: self._nature(rows[chosen]),
         }
 
     def test(self, values: Values, request: gr.Request) -> Update:
@@ -164,12 +166,18 @@ class Asking:
         """The chosen row in the form, and nothing yet of its models."""
         parts = self.parts
         row = self.ui.engine.endpoints.rows().get(str(values[parts.chosen] or ""))
-        use: Update = {parts.use: gr.Row(visible=False), parts.told: "", parts.far: gr.Accordion(visible=False)}
+        use: Update = {
+            parts.nature: self._nature(row) if row else "",
+            parts.use: gr.Row(visible=False),
+            parts.told: "",
+            parts.far: gr.Accordion(visible=False),
+        }
         if row is None or not self.desk.is_teacher(request):
             return use
         form = Form.of(row)
         window = "" if form.window is None else str(form.window)
-        told = (form.id, form.name, form.urls, form.like, form.variable, window, form.students)
+        lists = (list(form.params), form.token_field, list(form.quirks), list(form.capabilities), form.price)
+        told = (form.id, form.name, form.urls, form.like, form.variable, window, form.students, *lists)
         return use | dict(zip(parts.form, told, strict=True))
 
     def _key(self, values: Values, request: gr.Request, key: str) -> Update:
@@ -188,7 +196,18 @@ class Asking:
         )
         window = whole(values[parts.window], "window", low=WINDOW_MIN)
         like, students = str(values[parts.like] or NO_KIND), bool(values[parts.students])
-        return Form(id_, name, urls, like, variable, window, students).fields()
+        params, quirks, capabilities = (
+            tuple(values[box] or ()) for box in (parts.params, parts.quirks, parts.capabilities)
+        )
+        spelled, price = str(values[parts.token_field] or ""), str(values[parts.price] or "")
+        own = (params, spelled, quirks, capabilities, price)
+        return Form(id_, name, urls, like, variable, window, students, *own).fields()
+
+    def _nature(self, row: Provider) -> str:
+        """What it takes and how, folded."""
+        words = self.ui.words
+        title = html.escape(words.t("models_row.title", name=row.name))
+        return f"<details><summary>{title}</summary>{table_html(row_head(words), row_rows(row, words))}</details>"
 
 
 def _tested(values: Values, parts: Endpoints) -> dict[str, Connection]:

@@ -167,7 +167,7 @@ def _running(runs: Runs, front: Front) -> None:
 def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
     parts, bar = asking.parts, asking.desk.bar
     read = {parts.chosen, parts.tested, *parts.form}
-    shown = [parts.table, parts.chosen, parts.own]
+    shown = [parts.table, parts.chosen, parts.own, parts.nature]
     front.tabs["endpoints"].select(asking.look, read, shown, **INTERNAL)
     tested = [*shown, parts.told, parts.tested, parts.model, parts.use, parts.far, parts.served, parts.pulling]
     parts.test.click(asking.test, read, tested, **INTERNAL)
@@ -176,7 +176,7 @@ def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
         pressed.click(asking.order(order), named, work.written, **INTERNAL)
     work.ended.change(asking.again, {*read, work.ended}, tested, **INTERNAL)
     parts.detect.click(asking.detect, read, [*shown, parts.told, parts.tested], **INTERNAL)
-    filled = [*parts.form, parts.use, parts.told, parts.far]
+    filled = [*parts.form, parts.use, parts.told, parts.far, parts.nature]
     parts.chosen.input(asking.fill, read, filled, **INTERNAL)
     taken = parts.take.click(asking.take, {parts.chosen, parts.model}, [parts.told, bar.model], **INTERNAL)
     taken.then(None, bar.model, None, js=ADDRESS)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from apps.gradio_kit import Ui
 from apps.gradio_models.parts import LINE, button
-from apps.ui.endpoint_form import NO_KIND, kinds
+from apps.ui.endpoint_form import NO_KIND, capabilities, kinds, params, quirks, token_fields
 from engine.far_jobs import NAME_MAX
 
 
@@ -45,6 +45,12 @@ class Endpoints:
     variable: gr.Textbox
     window: gr.Textbox
     students: gr.Checkbox
+    params: gr.Dropdown
+    capabilities: gr.Dropdown
+    quirks: gr.Dropdown
+    token_field: gr.Dropdown
+    price: gr.Textbox
+    nature: gr.HTML
     save: gr.Button
     remove: gr.Button
     tested: gr.State
@@ -52,7 +58,8 @@ class Endpoints:
     @property
     def form(self) -> list[Any]:
         """The fields of a row of one's own."""
-        return [self.id, self.name, self.urls, self.like, self.variable, self.window, self.students]
+        return [self.id, self.name, self.urls, self.like, self.variable, self.window, self.students, self.params,
+                self.token_field, self.quirks, self.capabilities, self.price]  # fmt: skip
 
     @property
     def written(self) -> list[Any]:
@@ -83,6 +90,7 @@ def endpoints(ui: Ui) -> Endpoints:
     label = f"{t('models_endpoint.add')} · {t('models_endpoint.edit')}"
     with gr.Accordion(label, open=False, visible=False, elem_id="endpoint-own") as made["own"]:
         _own(ui, made)
+    made["nature"] = gr.HTML(elem_id="endpoint-nature")
     made["table"] = gr.HTML(elem_id="endpoints-table")
     return Endpoints(**made, tested=gr.State(None))
 
@@ -125,6 +133,23 @@ def _own(ui: Ui, made: dict[str, Any]) -> None:
             False, label=t("models_endpoint.students"), info=t("models_endpoint.students_help"), min_width=200,
             elem_id="endpoint-students",
         )  # fmt: skip
+    with gr.Accordion(t("models_row.edit"), open=False, elem_id="endpoint-nature-edit"):
+        _nature(ui, made)
     with gr.Row():
         made["save"] = button(t("models_endpoint.save"), "endpoint-save", variant="primary")
         made["remove"] = button(t("models_endpoint.remove"), "endpoint-remove", variant="stop")
+
+
+def _nature(ui: Ui, made: dict[str, Any]) -> None:
+    """What a row takes and how; empty is as its kind."""
+    t, words = ui.t, ui.words
+    for name, choices in (("params", params(words)), ("capabilities", capabilities(words)), ("quirks", quirks(words))):
+        made[name] = gr.Dropdown([(text, one) for one, text in choices.items()], label=t(f"models_row.{name}"),
+                                 info=t("models_row.edit_help"), multiselect=True,
+                                 elem_id=f"endpoint-{name}")  # fmt: skip
+    with gr.Row():
+        spelled = [(text, one) for one, text in token_fields(words).items()]
+        made["token_field"] = gr.Dropdown(spelled, value="", label=t("models_row.token_field"), min_width=200,
+                                          elem_id="endpoint-token-field")  # fmt: skip
+        made["price"] = gr.Textbox("", label=t("models_row.price"), info=t("models_row.price_help"), max_length=60,
+                                   elem_id="endpoint-price", **LINE)  # fmt: skip

@@ -10,13 +10,25 @@ from apps import host
 from apps.streamlit_kit import guard, plain, show_error, table
 from apps.streamlit_models.desk import Desk
 from apps.ui import doors
-from apps.ui.endpoint_form import WINDOW_MAX, WINDOW_MIN, Form, kinds
+from apps.ui.endpoint_form import (
+    WINDOW_MAX,
+    WINDOW_MIN,
+    Form,
+    capabilities,
+    kinds,
+    params,
+    quirks,
+    row_head,
+    row_rows,
+    token_fields,
+)
 from apps.ui.far_models import served_head, served_rows
 from engine.connection import Connection, detect
 from engine.far_jobs import NAME_MAX, orders, start_order
 from engine.providers import Provider
 
 TEXT_MAX = 2000
+TEXTS = ("id", "name", "urls", "like", "variable", "token_field", "price")
 ANY = "/model"  # a key belongs to an endpoint, whichever of its models is asked
 
 
@@ -44,6 +56,8 @@ def endpoints(desk: Desk) -> None:
             _test(desk, str(again))
         tested = desk.get("tested", {})
     _found(desk, known[name], tested.get(name))
+    with st.expander(plain(t("models_row.title", name=known[name].name)), icon=":material/tune:"):
+        table(row_head(words), row_rows(known[name], words))
     table(doors.endpoint_head(words), doors.endpoint_rows(known.values(), tested, brought, words))
     st.caption(plain(f"{t('models_endpoint.key_legend')} {t('models_endpoint.leaves')}"))
     with st.expander(t("models_endpoint.key_field"), icon=":material/key:"):
@@ -175,6 +189,8 @@ def _form(desk: Desk, row: Provider) -> None:
         st.number_input(t("models_endpoint.row_window"), WINDOW_MIN, WINDOW_MAX, None, key=desk.key("new.window"),
                         help=t("models_endpoint.window_help"), width=240)  # fmt: skip
         st.toggle(t("models_endpoint.students"), key=desk.key("new.students"), help=t("models_endpoint.students_help"))
+    with st.expander(t("models_row.edit")):
+        _nature(desk)
     st.button(t("models_endpoint.save"), icon=":material/save:", type="primary", key=desk.key("new.save"),
               on_click=desk.teach, args=(_save,))  # fmt: skip
     if typed:
@@ -184,10 +200,26 @@ def _form(desk: Desk, row: Provider) -> None:
                       on_click=desk.teach, args=(lambda now: _remove(now, str(now.get("typed"))),))  # fmt: skip
 
 
+def _nature(desk: Desk) -> None:
+    """What a row takes and how; empty is as its kind."""
+    t, words = desk.ui.t, desk.ui.words
+    st.caption(t("models_row.edit_help"))
+    for name, choices in (("params", params(words)), ("capabilities", capabilities(words)), ("quirks", quirks(words))):
+        st.multiselect(t(f"models_row.{name}"), list(choices), key=desk.key(f"new.{name}"),
+                       format_func=lambda one, choices=choices: choices[one])  # fmt: skip
+    spelled = token_fields(words)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(t("models_row.token_field"), list(spelled), format_func=lambda one: spelled[one], width=280,
+                     key=desk.key("new.token_field"))  # fmt: skip
+        st.text_input(t("models_row.price"), key=desk.key("new.price"), help=t("models_row.price_help"), max_chars=60,
+                      width=240)  # fmt: skip
+
+
 def _save(desk: Desk) -> str:
     """Raises BadInput: what is wrong with a field."""
-    texts = {name: str(desk.get(f"new.{name}") or "") for name in ("id", "name", "urls", "like", "variable")}
-    form = Form(**texts, window=desk.get("new.window"), students=bool(desk.get("new.students")))
+    texts = {name: str(desk.get(f"new.{name}") or "") for name in TEXTS}
+    lists = {name: tuple(desk.get(f"new.{name}") or ()) for name in ("params", "quirks", "capabilities")}
+    form = Form(**texts, **lists, window=desk.get("new.window"), students=bool(desk.get("new.students")))
     shared = host.options().guarded
     row = desk.ui.engine.endpoints.add(form.fields(), role=desk.ui.person.role, shared=shared)
     _show(desk, Form())
@@ -197,7 +229,7 @@ def _save(desk: Desk) -> str:
 def _show(desk: Desk, form: Form) -> None:
     """Have that in the fields."""
     for name, value in asdict(form).items():
-        st.session_state[desk.key(f"new.{name}")] = value
+        st.session_state[desk.key(f"new.{name}")] = list(value) if isinstance(value, tuple) else value
 
 
 def _remove(desk: Desk, row_id: str) -> str:

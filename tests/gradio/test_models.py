@@ -300,10 +300,14 @@ def test_an_endpoint_is_like_another_and_is_changed_from_the_form(page: Page, en
     row = engine.endpoints.row("second")
     assert (row.native, row.key_env, row.window, row.students) == ("ollama", "ATELIER_LAB_KEY", 8192, True)
     shown = page.asking.fill(page.values(endpoint_chosen="second"), ME)
-    assert [shown[box] for box in parts.form[2:]] == [row.base_url, "", "ATELIER_LAB_KEY", "8192", True]
+    assert [shown[box] for box in parts.form[2:7]] == [row.base_url, "", "ATELIER_LAB_KEY", "8192", True]
     page.asking.save({**page.values(), **shown, parts.variable: "", parts.window: "", parts.students: False}, ME)
     row = engine.endpoints.row("second")
     assert (row.native, row.key_env, row.window, row.students) == ("ollama", None, None, False)
+    assert "top_p" in row.params and shown[parts.token_field] == "max_tokens" and "<details>" in shown[parts.nature]
+    page.asking.save({**page.values(), **shown, parts.quirks: ["usage_always"], parts.price: "groq"}, ME)
+    changed = engine.endpoints.row("second")
+    assert (changed.quirks, changed.price, changed.params) == ({"usage_always"}, "groq", row.params)
     for wrong, code in (("many", "bad_parameter"), ("1", "bad_input")):
         assert code in page.asking.save({**page.values(), **shown, parts.window: wrong}, ME)[parts.told]
     engine.endpoints.remove("second")

@@ -226,9 +226,13 @@ def test_an_endpoint_is_like_another_and_is_changed_from_the_form(engine: EchoEn
     assert app.text_area(key="models.new.urls").value == row.base_url
     assert app.number_input(key="models.new.window").value == 8192
     app.text_input(key="models.new.variable").set_value("")
+    app.multiselect(key="models.new.quirks").set_value(["usage_always"])
+    app.text_input(key="models.new.price").set_value("groq")
     app.button(key="models.new.save").click().run()
     changed = engine.endpoints.typed()["second"]
     assert clean(app) and (changed.native, changed.key_env, changed.window) == ("ollama", None, 8192)
+    assert (changed.quirks, changed.price, changed.params) == ({"usage_always"}, "groq", row.params)
+    assert EN.t("models_quirk.usage_always") in texts(app) and not app.multiselect(key="models.new.params").value
 
 
 def test_a_server_loads_by_order(engine: EchoEngine) -> None:
