@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from apps import gradio_api, gradio_chats_api, gradio_kit, host
 from apps.gradio_chat.opened import Opened
+from apps.gradio_compare import api as compare_api
 from apps.gradio_comptine import api as comptine_api
 from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
@@ -33,7 +34,7 @@ from apps.gradio_models import api as models_api
 from apps.gradio_quality import api as quality_api
 from apps.gradio_sampling import api as sampling_api
 from apps.options import Options
-from apps.tabs import chat, comptine, documents, models, quality, room, sampling
+from apps.tabs import chat, compare, comptine, documents, models, quality, room, sampling
 from apps.ui.i18n import LANGUAGES, Language, choose
 from apps.ui.sections import SECTIONS, Section
 from engine.engine import Engine
@@ -55,13 +56,15 @@ if (url.href !== location.href) history.replaceState(null, "", url); }}"""
 LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 UPLOAD_MB = 200  # of one file; what reads it has limits of its own
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
-ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api, models_api)
+ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api, models_api,
+             compare_api)  # fmt: skip
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "documents": documents.build,
     "comptine": comptine.build,
     "sampling": sampling.build,
     "quality": quality.build,
+    "compare": compare.build,
     "models": models.build,
     "room": room.build,
 }

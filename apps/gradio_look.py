@@ -86,6 +86,23 @@ CSS = """
 .atelier-scroll { overflow-x: auto; }
 .atelier-end { align-items: end; }
 #server-addresses td, #endpoints-table td:last-child { overflow-wrap: anywhere; min-width: 9rem; }
+.compare-columns { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(min(19rem, 88%), 1fr); gap: .8rem;
+  overflow-x: auto; }
+#compare-form .compare-columns { scrollbar-width: none; }
+.compare-columns > section { min-width: 0; padding: 0 .1rem; }
+.compare-columns h4 { margin: .2rem 0; overflow-wrap: anywhere; }
+.compare-columns label { display: block; margin: .3rem 0; font-size: .85rem; }
+.compare-columns :is(input, select, textarea) { border: 1px solid #8886; border-radius: 4px; padding: .25rem .4rem;
+  background: var(--input-background-fill); color: inherit; width: 100%; min-width: 0; }
+.compare-columns button { margin: 0; }
+.compare-head { display: flex; gap: .5rem; align-items: start; margin-bottom: .3rem; }
+.compare-more { margin-top: .4rem; }
+.compare-model { flex: 1; min-width: 0; display: grid; gap: .3rem; }
+.compare-model:not(:has(option[value=""]:checked)) input { display: none; }
+.compare-own { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0 .6rem; }
+.compare-text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; }
+#compare-answers pre { max-height: 40vh; overflow-y: auto; }
+#compare-ask { position: sticky; bottom: 0; z-index: 30; padding: .4rem 0; background: var(--body-background-fill); }
 .atelier-picture { display: flex; flex-wrap: wrap; gap: .4rem; align-items: stretch; }
 .atelier-picture > span { align-self: center; }
 .atelier-picture section { flex: 1 1 12rem; border: 1px solid #8886; border-radius: 6px; padding: .35rem .7rem; }
