@@ -25,6 +25,8 @@ scroll-snap-type:x proximity;padding-bottom:.5rem}
 
 LOOKS = (("trace", ":material/visibility:", "prompt"), ("code", ":material/terminal:", "code"))
 
+BELOW = 5  # elements under an answer that has ended, at most
+
 
 @dataclass
 class Place:
@@ -40,7 +42,7 @@ class Place:
 def columns(desk: Desk) -> dict[int, Place]:
     """All columns beside each other, those beyond the third by scrolling. Gives the places of answers under way."""
     st.html(SCROLLED)
-    views = desk.run.views() if desk.run is not None and desk.fits else ()
+    views = desk.views
     rows = figures(views, desk.ui.words)
     places = {}
     with st.container(key="compare-columns"):
@@ -73,6 +75,7 @@ def _answer(desk: Desk, number: int, view: SideView, row: tuple[Figure, ...]) ->
         place = Place(st.empty(), st.empty())
         draw(desk, place, view, row)
         _stop(desk, number)
+        blank(BELOW)
         return place
     _text(desk, view)
     st.html(figures_html(row))
@@ -111,6 +114,12 @@ def draw(desk: Desk, place: Place, view: SideView, row: tuple[Figure, ...]) -> N
     else:
         progress = present.progress_text(view.live.waiting, words)
         place.text.progress(progress.share or 0.0, f"{progress.text} ({words.number(waited)} s)")
+
+
+def blank(count: int) -> None:
+    """Take away what the run before had drawn there: while answers are followed, it would stay and take no click."""
+    for _ in range(count):
+        st.empty()
 
 
 def _stop(desk: Desk, number: int) -> None:

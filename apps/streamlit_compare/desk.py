@@ -16,7 +16,7 @@ from apps.ui import compare
 from apps.ui.compare import ADDRESS, Setting, Settings
 from engine.catalog import ModelCard
 from engine.compare.running import Comparison
-from engine.compare.side import Side
+from engine.compare.side import Side, SideView
 from engine.errors import EngineError, UnknownModel
 from engine.params import BY_NAME
 from engine.support import unsupported
@@ -105,10 +105,17 @@ class Desk(Bound):
         found: Comparison | None = self.get("run")
         return found
 
+    @cached_property
+    def views(self) -> tuple[SideView, ...]:
+        """The answers as they were when this run first looked: should one end meanwhile, all parts of the run agree.
+        Nothing where nothing was asked of these columns.
+        """
+        return self.run.views() if self.run is not None and self.run.turns and self.fits else ()
+
     @property
     def running(self) -> bool:
-        """Whether a column is still answering."""
-        return self.run is not None and self.run.running
+        """Whether a column was still answering then."""
+        return any(view.status == "running" for view in self.views)
 
     @property
     def sides(self) -> tuple[Side, ...]:

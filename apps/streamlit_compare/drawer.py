@@ -20,7 +20,7 @@ from engine.trace import Trace
 def drawer(desk: Desk) -> None:
     """Open it where it was asked for; it stays open until it is closed."""
     wanted = desk.get("drawer")
-    if wanted is None or desk.run is None or not desk.fits or desk.running:
+    if wanted is None or not desk.views or desk.running:
         return
     title = desk.ui.t("compare.trace_of", letter=LETTERS[wanted[0]])
     show = st.dialog(title, width="medium", position="right", icon=":material/visibility:",
@@ -42,7 +42,7 @@ def _draw(desk: Desk, number: int, first: str) -> None:
 def _panel(desk: Desk, number: int) -> Any:
     """The panel of a column's last answer; made once, since it asks the model's server. None where none was asked."""
     assert desk.run is not None
-    view, asked, known = desk.run.views()[number], desk.run.asked(number), desk.get("panel")
+    view, asked, known = desk.views[number], desk.run.asked(number), desk.get("panel")
     if asked is None:
         if view.error is not None:
             show_error(desk.ui, view.error)

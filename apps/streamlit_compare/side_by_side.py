@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from apps.streamlit_compare.columns import Place, columns, draw
+from apps.streamlit_compare.columns import Place, blank, columns, draw
 from apps.streamlit_compare.desk import Desk
 from apps.streamlit_compare.drawer import drawer
 from apps.streamlit_compare.under import under
@@ -40,12 +40,10 @@ def _sent(desk: Desk) -> None:
 def _head(desk: Desk) -> None:
     """The examples, or what was asked; what can be done with all columns at once."""
     t = desk.ui.t
-    if desk.run is None:
-        _examples(desk)
-    else:
-        st.markdown(f"**{plain(desk.run.turns[-1].question)}**" if desk.run.turns else "")
-    if desk.run is not None and not desk.fits:
-        st.caption(t("compare.new_columns"))
+    asked = desk.run is not None and desk.run.turns
+    st.markdown(f"**{plain(asked[-1].question)}**" if asked else t("compare.empty"))
+    blank(1) if asked else _examples(desk)
+    st.caption(t("compare.new_columns")) if asked and not desk.fits else blank(1)
     with st.container(horizontal=True, key=desk.key("all")):
         st.button(t("compare.add"), icon=":material/add_column_right:", type="tertiary", help=t("compare.add_help"),
                   key=desk.key("add"), on_click=_add, args=(desk,),
@@ -56,7 +54,8 @@ def _head(desk: Desk) -> None:
         elif desk.run is not None:
             st.button(t("compare.restart"), icon=":material/restart_alt:", type="tertiary", on_click=desk.restart,
                       help=t("compare.restart_help"), key=desk.key("restart"))  # fmt: skip
-    desk.show_failure()
+    with st.container():
+        desk.show_failure() if desk.get("failure") else blank(2)
 
 
 def _add(desk: Desk) -> None:
@@ -65,7 +64,6 @@ def _add(desk: Desk) -> None:
 
 def _examples(desk: Desk) -> None:
     t = desk.ui.t
-    st.markdown(t("compare.empty"))
     with st.container(horizontal=True):
         for name in compare.examples(tuple(desk.recorded)):
             st.button(t(f"compare.example.{name}"), key=desk.key(f"example.{name}"), on_click=desk.example,

@@ -16,8 +16,8 @@ from engine.compare.running import Comparison
 
 def under(desk: Desk) -> None:
     """Only where something was answered; the last line says what the address holds."""
-    if desk.run is not None and desk.fits and desk.run.turns:
-        texts = {LETTERS[number]: view.result.text for number, view in enumerate(desk.run.views()) if view.result}
+    if desk.views:
+        texts = {LETTERS[number]: view.result.text for number, view in enumerate(desk.views) if view.result}
         with st.container(horizontal=True, vertical_alignment="center", key=desk.key("under")):
             wanted = st.toggle(desk.ui.t("compare.diff"), key=desk.key("diff"), help=desk.ui.t("compare.diff_help"))
             _files(desk)

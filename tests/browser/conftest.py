@@ -9,6 +9,7 @@ import pytest
 from tests.browser.tabs import FACES, Tab
 from tests.standins.app_server import AppServer, app_server
 from tests.standins.attached import answered
+from tests.standins.replicate_server import KEY, replicate_standin
 
 # One thread: the tests beside this one would make two threads wait for each other
 SIZE = {"ATELIER_SLOTS": "2", "ATELIER_WINDOW": "2048", "ATELIER_BATCH": "32", "ATELIER_THREADS": "1"}
@@ -17,10 +18,12 @@ MODEL = {"ATELIER_MODEL": "smollm2-135m-instruct", "ATELIER_PREPARE": "0"}
 
 @pytest.fixture(scope="session")
 def app() -> Iterator[AppServer]:
-    """The application with the real model, loaded, and Gradio open."""
-    with app_server(environment=SIZE | MODEL) as server:
-        answered(server)
-        yield server
+    """The application with the real model, loaded, Gradio open, and a Replicate that starts cold."""
+    with replicate_standin(boot_s=2.0) as replicate:
+        far = {"REPLICATE_BASE_URL": replicate.base_url, "REPLICATE_API_TOKEN": KEY}
+        with app_server(environment=SIZE | MODEL | far) as server:
+            answered(server)
+            yield server
 
 
 @pytest.fixture
