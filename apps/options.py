@@ -118,5 +118,6 @@ def _parser() -> Any:
     parser.add_argument(
         "--gradio-on-demand", action="store_true", help="import Gradio when somebody opens /gradio, not at the start"
     )
-    parser.add_argument("--demo", action="store_true", help="answer with the echo model, without weights")
+    demo = "answer with the echo model, without weights; the comparison opens with recorded answers"
+    parser.add_argument("--demo", action="store_true", help=demo)
     return parser

@@ -24,8 +24,9 @@ from engine.settings import Settings
 if TYPE_CHECKING:
     from engine.models.configuration import Configuration
 
-BackendName = Literal["llamacpp", "openai_compat", "lmstudio", "ollama", "responses", "echo"]
+BackendName = Literal["llamacpp", "openai_compat", "lmstudio", "ollama", "responses", "replicate", "recorded", "echo"]
 
+RECORDED = "recorded/"  # before the name of a recorded answer: no row, no file and no weights
 BUNDLED, BUNDLED_NAME = "smollm2-135m-instruct", "SmolLM2 135M Instruct"
 OWN = "models folder"
 LOOK_EVERY_S = 5.0  # between two looks into other programs' stores; one's own folder is looked at each time
@@ -151,7 +152,13 @@ class Catalog:
         self._elsewhere = None
 
     def card(self, model_id: str) -> ModelCard:
-        """The card of an id, an alias (case does not matter) or `provider/model`. Raises UnknownModel."""
+        """The card of an id, an alias (case does not matter), `provider/model` or `recorded/name`. Raises
+        UnknownModel.
+        """
+        if model_id.casefold().startswith(RECORDED):
+            from engine.compare import demo
+
+            return demo.card(model_id)
         wanted = model_id.casefold()
         cards = self.cards()
         for names in ((card.id,) for card in cards), (card.aliases for card in cards):  # a real file before an alias

@@ -26,7 +26,7 @@ FEATURES: Mapping[str, Capability] = {
     "prefill": "exact_prompt",
 }
 ECHO_TAKES = frozenset({"max_tokens", "stop", "seed"})
-REASONS = ("param", "reasoning_model", "echo", *FEATURES)
+REASONS = ("param", "reasoning_model", "echo", "recorded", *FEATURES)
 
 
 def unsupported(model: Model) -> Mapping[str, str]:
@@ -40,6 +40,8 @@ def unsupported(model: Model) -> Mapping[str, str]:
 def _parameters(model: Model) -> dict[str, str]:
     if model.card.backend == "echo":
         return {param.name: "support.echo" for param in PARAMS if param.name not in ECHO_TAKES}
+    if model.card.backend == "recorded":
+        return {param.name: "support.recorded" for param in PARAMS}
     if model.card.endpoint is None:
         return {}
     return _remote(model.card.endpoint.provider, model.card.endpoint.model)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.compare.batch_results import lines_of, pivot
     from engine.compare.batch_table import read_table
     from engine.compare.blind import Blind
+    from engine.compare.demo import Recording, recorded
     from engine.compare.diff import Piece, likeness, word_diff
     from engine.compare.export import csv_of, html_of, json_of, markdown_of
     from engine.compare.money import Cost, Electricity, Price, classroom, cost_of, total_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from engine.compare.report import ComparisonReport
     from engine.compare.running import Comparison, Turn
     from engine.compare.side import Side, SideView
+    from engine.compare.snippet import chain_snippet
 
 __all__ = [
     "PICTURE_MODELS",
@@ -53,10 +55,12 @@ __all__ = [
     "Piece",
     "Price",
     "Prices",
+    "Recording",
     "Side",
     "SideView",
     "Turn",
     "Vote",
+    "chain_snippet",
     "classroom",
     "cost_of",
     "csv_of",
@@ -72,6 +76,7 @@ __all__ = [
     "prices_shown",
     "rate",
     "read_table",
+    "recorded",
     "submit_batch",
     "total_of",
     "word_diff",
@@ -81,13 +86,14 @@ __all__ = [
 # A function that has the name of a module goes by a longer one: "longer:own".
 _NAMES = {
     "arena": "Arena Board Vote",
-    "blind": "Blind",
     "batch": "BatchRun",
     "batch_file": "BatchFile",
     "batch_job": "submit_batch:submit",
     "batch_plan": "Batch Check grid",
     "batch_results": "lines_of pivot",
     "batch_table": "read_table",
+    "blind": "Blind",
+    "demo": "Recording recorded",
     "diff": "Piece likeness word_diff",
     "export": "csv_of html_of json_of markdown_of",
     "money": "Cost Electricity Price classroom cost_of total_of",
@@ -98,5 +104,6 @@ _NAMES = {
     "report": "ComparisonReport",
     "running": "Comparison Turn",
     "side": "Side SideView",
+    "snippet": "chain_snippet",
 }
 __getattr__ = at_first_use(__name__, _NAMES)

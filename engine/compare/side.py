@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.catalog import RECORDED as RECORDED
 from engine.errors import EngineError
 from engine.live import Live
 from engine.params import Params
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from engine.compare.money import Cost
 
 SIDES_MIN, SIDES_MAX = 2, 6
-RECORDED = "recorded/"  # before the name of a recording
+
 QUESTION_MAX = 200_000  # characters; no window of today holds more
 
 Status = Literal["idle", "running", "done"]
