@@ -137,3 +137,5 @@ def _buttons(desk: Desk, number: int) -> None:
             st.button(t(f"chat.{name}"), icon=icon, type="tertiary", key=desk.key(f"{name}.{number}"),
                       help=t(f"chat_act.{name}_help"), on_click=desk.set,
                       args=("drawer", (number, first)))  # fmt: skip
+        st.button(t("compare.chain"), icon=":material/link:", type="tertiary", key=desk.key(f"chain.{number}"),
+                  help=t("compare.chain_help"), on_click=desk.set, args=("drawer", (number, "chain")))  # fmt: skip

@@ -13,7 +13,8 @@ from apps.streamlit_compare.desk import Desk
 from apps.streamlit_kit import guard, show_error
 from apps.ui.compare import LETTERS
 from apps.ui.trace_panel import KEY_VARIABLE, panel
-from engine.errors import NotFound
+from engine.compare.snippet import chain_snippet
+from engine.errors import NotFound, NotSupported
 from engine.trace import Trace
 
 
@@ -22,14 +23,19 @@ def drawer(desk: Desk) -> None:
     wanted = desk.get("drawer")
     if wanted is None or not desk.views or desk.running:
         return
-    title = desk.ui.t("compare.trace_of", letter=LETTERS[wanted[0]])
-    show = st.dialog(title, width="medium", position="right", icon=":material/visibility:",
+    place, first = wanted
+    key, icon = ("chain", "link") if first == "chain" else ("trace_of", "visibility")
+    title = desk.ui.t(f"compare.{key}", letter=LETTERS[place])
+    show = st.dialog(title, width="medium", position="right", icon=f":material/{icon}:",
                      on_dismiss=partial(desk.set, "drawer", None))(_draw)  # fmt: skip
-    show(desk, *wanted)
+    show(desk, place, first)
 
 
 def _draw(desk: Desk, number: int, first: str) -> None:
     with guard(desk.ui):
+        if first == "chain":
+            _chain(desk, number)
+            return
         found = _panel(desk, number)
         if found is None:
             return
@@ -37,6 +43,23 @@ def _draw(desk: Desk, number: int, first: str) -> None:
         if trace is None:
             st.caption(desk.ui.t("compare.trace_gone"))
         views(desk.ui, shown, trace, first, desk.key(f"tabs.{number}.{first}"))
+
+
+def _chain(desk: Desk, number: int) -> None:
+    """The column as the course writes it with LangChain, with what was said before."""
+    assert desk.run is not None
+    *before, last = desk.run.turns
+    said = [(turn.question, result.text) for turn in before if (result := turn.views[number].result) and result.text]
+    key = KEY_VARIABLE if host.options().guarded else None
+    view = last.views[number]
+    try:
+        text = chain_snippet(view.side, last.question, card=view.card, history=said, address=own_address(),
+                             key_variable=key)  # fmt: skip
+    except NotSupported:
+        st.info(desk.ui.t("compare.chain_none"))
+        return
+    st.caption(desk.ui.t("compare.chain_help"))
+    st.code(text, language="python", wrap_lines=True)
 
 
 def _panel(desk: Desk, number: int) -> Any:

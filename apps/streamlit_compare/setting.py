@@ -31,6 +31,7 @@ def setting(desk: Desk, number: int) -> None:
                       disabled=desk.running)  # fmt: skip
     if told := compare.recorded_told(one.model, desk.ui.words):
         st.caption(f":material/fiber_manual_record: **{t('compare.recorded')}** · {plain(told)}")
+        return  # nothing that is set would change it
     told = compare.told(one, desk.ui.words)
     label = f"{t('compare.settings')} · {plain(told)}" if told else t("compare.settings")
     with st.expander(label, icon=":material/tune:", on_change="rerun", key=desk.key(f"settings.{number}")) as box:

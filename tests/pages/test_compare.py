@@ -156,6 +156,11 @@ def test_what_a_column_has_read(page: AppTest) -> None:
         clean(page)
         assert not page.error and "hello" in texts(page)
     assert any("ChatOpenAI" in code.value for code in page.code)
+    page.button(key="compare.chain.1").click().run()
+    clean(page)
+    (chain,) = (code.value for code in page.code if "StrOutputParser()" in code.value)
+    compile(chain, "chain", "exec")
+    assert "prompt | llm | StrOutputParser()" in chain and "hello there" in chain
 
 
 def test_a_report_can_be_saved(page: AppTest) -> None:
