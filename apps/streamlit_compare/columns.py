@@ -64,7 +64,7 @@ def _earlier(desk: Desk, number: int) -> None:
         return
     with st.expander(desk.ui.t("compare.earlier")):
         for turn in before:
-            st.markdown(f"**{plain(turn.question)}**")
+            st.markdown(f"**{plain(compare.beginning(turn.question))}**")
             result = turn.views[number].result
             st.markdown(present.safe_markdown(result.text if result else "") or desk.ui.t("chat.no_text"))
 

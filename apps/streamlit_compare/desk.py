@@ -130,6 +130,7 @@ class Desk(Bound):
     def ask(self, question: str) -> None:
         """Ask all columns; another number of them begins anew."""
         self.attempt(lambda: self.fresh.begin(question))
+        self.set("draft", question if self.get("failure") else None)
 
     def example(self, name: str) -> None:
         """Ask one of the examples."""

@@ -26,11 +26,21 @@ def show(desk: Desk) -> None:
         places = columns(desk)
         under(desk)
         drawer(desk)
+    _prefill(desk)
     with st.bottom:
         st.chat_input(desk.ui.t("compare.input"), key=desk.key("input"), submit_mode="disable", max_chars=QUESTION_MAX,
                       on_submit=_sent, args=(desk,))  # fmt: skip
     desk.write_address()
     follow(desk, places)
+
+
+def _prefill(desk: Desk) -> None:
+    """What could not be sent stays in the input; a link may fill it, but never sends."""
+    link = st.query_params.pop("prompt", None) if "prompt" in st.query_params else None
+    draft = link or desk.get("draft")
+    if draft:
+        st.session_state[desk.key("input")] = draft
+        desk.set("draft", None)
 
 
 def _sent(desk: Desk) -> None:
@@ -41,7 +51,7 @@ def _head(desk: Desk) -> None:
     """The examples, or what was asked; what can be done with all columns at once."""
     t = desk.ui.t
     asked = desk.run is not None and desk.run.turns
-    st.markdown(f"**{plain(asked[-1].question)}**" if asked else t("compare.empty"))
+    st.markdown(f"**{plain(compare.beginning(asked[-1].question))}**" if asked else t("compare.empty"))
     blank(1) if asked else _examples(desk)
     st.caption(t("compare.new_columns")) if asked and not desk.fits else blank(1)
     with st.container(horizontal=True, key=desk.key("all")):

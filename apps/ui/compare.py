@@ -27,6 +27,7 @@ FILES: Mapping[str, str] = {"csv": "text/csv", "json": "application/json", "md":
 LETTERS = "ABCDEF"  # names of the columns, which may ask the same model
 SYSTEM_MAX = 20_000  # characters
 NAME_MAX = 200
+SHOWN = 300  # characters of a question above its answers
 WRITTEN = {"csv": csv_of, "json": json_of}
 READ = {"md": markdown_of, "html": html_of}
 ADDRESS = "sides"  # in a page's address
@@ -153,6 +154,12 @@ def recorded_told(model: str, words: Words) -> str:
 def title(place: int, name: str) -> str:
     """A column's name: its letter, its model."""
     return f"{LETTERS[place]} · {name}"
+
+
+def beginning(question: str) -> str:
+    """A question in one line, or as much of it as is shown above its answers."""
+    line = " ".join(question.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def told(setting: Setting, words: Words) -> str:

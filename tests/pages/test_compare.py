@@ -189,6 +189,25 @@ def test_a_demonstration_opens_with_recorded_answers(page: AppTest, monkeypatch:
 
 
 def test_a_student_compares_as_themselves(page: AppTest, in_class: Person, engine: EchoEngine) -> None:
+    page.query_params["sides"] = "echo|mistral/mistral-small-latest"  # whose key is the teacher's
     clean(page.run())
     asked(page, "hello")
-    assert {request.owner for request in engine.echo.asked} == {in_class.id}
+    assert [request.owner for request in engine.echo.asked] == [in_class.id]
+    assert len(page.error) == 1 and "access_denied" in page.error[0].value
+
+
+def test_a_link_fills_the_input_and_sends_nothing(page: AppTest, engine: EchoEngine) -> None:
+    page.query_params["prompt"] = "a question of the teacher's"
+    clean(page.run())
+    assert page.chat_input[0].proto.value == "a question of the teacher's" and not engine.echo.asked
+    assert "prompt" not in page.query_params
+
+
+def test_what_could_not_be_sent_stays_in_the_input(page: AppTest, engine: EchoEngine) -> None:
+    page.session_state["temperature"] = 99.0
+    clean(page.run())
+    asked(page, "hello")
+    assert len(page.error) == 1 and page.chat_input[0].proto.value == "hello" and not engine.echo.asked
+    page.session_state["temperature"] = 0.5
+    asked(page, "hello")
+    assert len(engine.echo.asked) == 2 and not page.error
