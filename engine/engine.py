@@ -83,6 +83,16 @@ class Engine(Parts):
                 model = self._models[card.id] = Model(self, card, self._backend(card))
             return model
 
+    def key_for(self, card: ModelCard, owner: str, role: Literal["teacher", "student"]) -> str | None:
+        """The key that the model of this card needs in another process, for `JobQueue.submit(secrets=)`: the one that
+        the person brought for this visit, else the one that is known here, where they may use it; None for a local one.
+        """
+        if card.endpoint is None:
+            return None
+        row = card.endpoint.provider
+        brought = self.visit_keys.of(owner, card.model)
+        return brought or (row.key_of(card.endpoint.base_url) if role == "teacher" or row.students else None)
+
     def _admit(self, card: ModelCard) -> None:
         """Return if a student may have this model loaded. What lies about in other programs' folders was put there for
         other ends, and may fill the memory that a class needs. Raises AccessDenied.

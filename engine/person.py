@@ -30,6 +30,11 @@ class Person:
         """In whose name collections are looked up: nobody's, who has the shared ones alone, for who acts on loan."""
         return "" if self.lent else self.id
 
+    @property
+    def spends(self) -> str | None:
+        """Whose keys of the visit pay for what is asked: nobody's (None), for who acts on loan."""
+        return None if self.lent else self.id
+
     def as_student(self) -> Person:
         """The same with a student's powers; a teacher's name is on loan then."""
         return replace(self, role="student", lent=self.lent or self.role == "teacher")

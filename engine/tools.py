@@ -109,7 +109,7 @@ def _count_tokens(engine: Engine, person: Person, given: CountTokens) -> dict[st
     found: dict[str, Any] = {"characters": len(given.text), "bytes": len(given.text.encode("utf-8", "replace"))}
     found["tokens"] = {name: count_tiktoken(given.text, name) for name in ENCODINGS}
     if given.model is not None:
-        model = engine.model(given.model, role=person.role)
+        model = engine.model(given.model, role=person.role, owner=person.spends)
         if not {"exact_prompt", "raw_completion"} <= model.capabilities:
             raise NotSupported(f"{model.card.id}: its tokenizer cannot be asked", capability="exact_prompt")
         found["tokens"][model.card.id] = model.count(model.request([], raw=given.text))

@@ -46,8 +46,11 @@ class Call:
         return parse(bytes(data))
 
     async def model(self, name: str | None) -> Model:
-        """The model of an id or alias. A student reaches no endpoint that would spend this machine's keys."""
-        found = await to_thread.run_sync(functools.partial(self.engine.model, name, role=self.person.role))
+        """The model of an id or alias, a remote one with the key that the person brought for this visit where there is
+        one. A student reaches no endpoint that would spend this machine's keys.
+        """
+        who = self.person
+        found = await to_thread.run_sync(functools.partial(self.engine.model, name, role=who.role, owner=who.spends))
         meter(self.request.scope).model = found.card.id
         return found
 

@@ -128,5 +128,4 @@ class Chunking:
         return document, split(document, str(values[parts.file]), cut, count)
 
     def _embedder(self, name: str, person: Person):  # type: ignore[no-untyped-def]
-        asking = Asking(person.role) if name.startswith("openai:") else Asking()
-        return self.ui.engine.embedders.get(name, asking)
+        return self.ui.engine.embedders.of(person.id, name, Asking(person.role))

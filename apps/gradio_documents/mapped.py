@@ -81,11 +81,11 @@ class Mapping:
             return {self.parts.plot: None, self.parts.told: said, self.parts.rows: None}
         found, query = set[str](), None
         if question:
-            asking = Asking(person.role) if one.embedder.startswith("openai:") else Asking()
+            asking = Asking(person.role)
             wanted = self.desk.retrieval(values, one, person)
             hits = search(self.ui.engine, person.id, one.id, question, wanted, asking=asking)
             found = {passage.chunk.id for passage in hits.passages}
-            query = self.ui.engine.embedders.get(one.embedder, asking).query(question)
+            query = self.ui.engine.embedders.of(person.id, one.embedder, asking).query(question)
         shown = plane(vectors, query)
         rows = points(shown, ids, {chunk.id: chunk for chunk in table.chunks()}, found, words)
         share = 100 * sum(shown.explained)

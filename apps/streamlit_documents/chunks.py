@@ -56,7 +56,7 @@ def _embedder(desk: Desk) -> Embedder:
     from engine.rag.retrieval import Asking
 
     assert desk.collection is not None
-    return desk.ui.engine.embedders.get(desk.collection.embedder, Asking())
+    return desk.ui.engine.embedders.of(desk.owner, desk.collection.embedder, Asking(desk.ui.person.role))
 
 
 def _split(desk: Desk, file_id: str, cut: Splitting) -> tuple[Document, tuple[Chunk, ...]]:

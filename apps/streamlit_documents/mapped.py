@@ -56,6 +56,7 @@ def _plane(desk: Desk, vectors: Vectors, question: str) -> tuple[Plane, Found | 
     from engine.rag.retrieval import search
 
     assert desk.collection is not None
-    embedder = desk.ui.engine.embedders.get(desk.collection.embedder, Asking())
+    asking = Asking(desk.ui.person.role)
+    embedder = desk.ui.engine.embedders.of(desk.owner, desk.collection.embedder, asking)
     found = search(desk.ui.engine, desk.owner, desk.collection.id, question, desk.retrieval)
     return plane(vectors, embedder.query(question)), found

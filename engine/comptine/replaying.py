@@ -44,7 +44,7 @@ def _check(engine: Engine, data: Mapping[str, Any], person: Person) -> None:
         if value is not None and not (isinstance(value, int) and 1 <= value <= high):
             raise BadInput(f"{name} is 1 to {high}", name=name, value=str(value)[:50])
     named = cell.model or card.get("model")
-    engine.model(named if isinstance(named, str) else None, role=person.role)
+    engine.model(named if isinstance(named, str) else None, role=person.role, owner=person.id)
 
 
 def task(data: dict[str, Any]) -> Generator[Progress, None, dict[str, Any]]:

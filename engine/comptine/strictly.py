@@ -88,7 +88,8 @@ class StrictRun:
     def _run(self, said: Path) -> Iterator[Event | Strip]:
         args = {"cell": {**self.cell.to_dict(), "model": self.model.card.id}, "owner": self._person.id,
                 "role": self._person.role, "path": str(said)}  # fmt: skip
-        job = self._engine.jobs.submit(self._person.id, TASK, args, "comptine strict", [said])
+        key = self._engine.key_for(self.model.card, self._person.id, self._person.role)
+        job = self._engine.jobs.submit(self._person.id, TASK, args, "comptine strict", [said], secrets={"key": key})
         with closing(followed(self._engine, job)) as jobs:
             for job in jobs:
                 if self._stopped and job.state in OPEN:
@@ -113,12 +114,12 @@ class StrictRun:
 
 
 def task(
-    cell: dict[str, Any], owner: str, role: Literal["teacher", "student"], path: str
+    cell: dict[str, Any], owner: str, role: Literal["teacher", "student"], path: str, key: str | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
     """What the child process does: the answer grows in the file at `path`, the run file is the result."""
     asked = Cell.from_dict(cell)
     with closing(open_engine(strict=True)) as engine:
-        model = engine.model(asked.model, role=role)
+        model = engine.model(asked.model, key, role=role)
         run = CellRun(model, asked, owner=owner, strict=True)
         with Path(path).open("a", encoding="utf-8", errors="replace") as file:
             for more in _growing(run):

@@ -50,8 +50,9 @@ class SweepRun:
     """One run of a sweep: iterate it once; `cancel()` it from any thread. Cells that are in `file` are not run again.
 
     `strict`: one at a time and no cache (use an engine of `open_engine(strict=True)`). `workers` None: the slots of the
-    runtime. `key` opens remote models for this run alone. Raises EngineError: BadInput for a sweep that cannot be
-    asked, LoadFailed and the like before the first cell; what goes wrong with one cell is its result.
+    runtime. `key` opens remote models for this run alone, `keys` those of their names. Raises EngineError: BadInput for
+    a sweep that cannot be asked, LoadFailed and the like before the first cell; what goes wrong with one cell is its
+    result.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SweepRun:
         owner: str = "local",
         role: Literal["teacher", "student"] = "teacher",
         key: str | None = None,
+        keys: Mapping[str, str] | None = None,
         strict: bool = False,
         workers: int | None = None,
         backend: JobBackend = "threading",
@@ -72,7 +74,8 @@ class SweepRun:
         self.cells = sweep.cells()
         self.results: dict[str, CellResult] = {}
         self._engine, self._sweep, self._file = engine, sweep, file
-        self._owner, self._role, self._key, self._strict = owner, role, key, strict
+        self._owner, self._role, self._strict = owner, role, strict
+        self._key, self._keys = key, keys or {}
         self._workers, self._backend = workers, backend
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -113,12 +116,16 @@ class SweepRun:
     def _models(self, left: Iterable[Cell]) -> Mapping[str | None, Model]:
         """The models, loaded, with their cards in the file."""
         names = dict.fromkeys(cell.model for cell in left)
-        models = {name: self._engine.model(name, self._key, role=self._role) for name in names}
+        models = {name: self._model(name) for name in names}
         for model in models.values():
             told = card(self._engine, model)
             if self._file is not None:
                 self._file.add_card(model.card.id, told)
         return models
+
+    def _model(self, name: str | None) -> Model:
+        key = self._keys.get(name or "") or self._key
+        return self._engine.model(name, key, role=self._role, owner=self._owner)
 
     def _results(self, left: list[Cell], models: Mapping[str | None, Model]) -> Generator[CellResult, None, None]:
         """Results as they come. When the consumer goes away, what runs is cancelled."""
@@ -259,20 +266,23 @@ def submit(
 
     With the file of an earlier one only what is missing is run. Raises AccessDenied, UnknownModel, BadInput at once.
     """
-    for name in sweep.models:
-        engine.model(name, role=role)
+    cards = {name: engine.model(name, role=role, owner=owner).card for name in sweep.models}
+    keys = {name or "": key for name, card in cards.items() if (key := engine.key_for(card, owner, role))}
     kept = file or new_file(engine.settings.home, owner)
     kept.begin(sweep, strict=strict)
     args = {"path": str(kept.path), "owner": owner, "role": role, "strict": strict}
-    return engine.jobs.submit(owner, TASK, args, title or f"comptine {len(sweep.cells())}"), kept
+    said = title or f"comptine {len(sweep.cells())}"
+    return engine.jobs.submit(owner, TASK, args, said, secrets={"keys": keys}), kept
 
 
-def task(path: str, owner: str, role: Literal["teacher", "student"], strict: bool) -> Generator[Progress, None, Any]:
+def task(
+    path: str, owner: str, role: Literal["teacher", "student"], strict: bool, keys: Mapping[str, str] | None = None
+) -> Generator[Progress, None, Any]:
     """What the child process of the job queue does: the sweep in that file; the result counts its cells."""
     file = SweepFile(Path(path))
     sweep = file.read().sweep
     with closing(open_engine(strict=strict)) as engine:
-        run = SweepRun(engine, sweep, file, owner=owner, role=role, strict=strict)
+        run = SweepRun(engine, sweep, file, owner=owner, role=role, strict=strict, keys=keys)
         yield Progress(0, len(run.cells))
         for step in run:
             yield Progress(step.done, step.total)

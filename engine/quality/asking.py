@@ -36,7 +36,7 @@ def ask_text(engine: Engine, person: Person, text: str, model: str | None = None
     """A job whose result is that of `texts.measure`. Raises BadInput for no text or too long a one, AccessDenied,
     UnknownModel, NotSupported for a model that is not local.
     """
-    path = served_file(engine, engine.model(model, role=person.role).card.id)
+    path = served_file(engine, engine.model(model, role=person.role, owner=person.id).card.id)
     args = {"path": str(path), "text": _checked(text), "window": window, "threads": engine.settings.threads}
     return engine.jobs.submit(person.id, texts.TASK, args, f"{path.stem} · {' '.join(text.split())[:40]}")
 
@@ -58,7 +58,7 @@ def ask_speed(engine: Engine, person: Person, plan: Mapping[str, Any], model: st
     """`measuring.submit_speed`, with the settings' own threads unless the plan says others. Raises BadParameter above
     COST_MAX, AccessDenied, UnknownModel, NotSupported.
     """
-    engine.model(model, role=person.role)
+    engine.model(model, role=person.role, owner=person.id)
     chosen = Plan.from_dict({"threads": [engine.settings.threads], **plan})
     cost = sum(case.n_depth + (chosen.repetitions + 1) * case.cost for case in chosen.cases())
     if cost > COST_MAX:
@@ -74,7 +74,7 @@ def ask_questions(
     `name`; by every method that the model has where none is given. Raises BadFile, BadInput, AccessDenied,
     UnknownModel, NotSupported for the likelihoods of a model that is not local.
     """
-    card = engine.model(model, role=person.role).card
+    card = engine.model(model, role=person.role, owner=person.id).card
     chosen = list(methods) or (list(METHODS) if card.backend == "llamacpp" else ["answer"])
     if "likelihood" in chosen:
         served_file(engine, card.id)
@@ -84,7 +84,7 @@ def ask_questions(
     place = source if isinstance(source, str) else _kept_file(engine.settings, label, source)
     args: dict[str, Any] = {"home": str(engine.settings.home), "source": place, "name": label, "model": card.id}
     args |= {"methods": chosen, "limit": min(limit or ITEMS_MAX, ITEMS_MAX), "owner": person.id, "role": person.role}
-    secrets = {"key": card.endpoint.provider.key_of(card.endpoint.base_url) if card.endpoint else None}
+    secrets = {"key": engine.key_for(card, person.id, person.role)}
     return engine.jobs.submit(person.id, examining.TASK, args, f"{card.id} · {label}", secrets=secrets)
 
 

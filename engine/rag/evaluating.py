@@ -87,9 +87,9 @@ def start(
     args |= {"collection": collection, "role": role, "configurations": [one.to_dict() for one in configurations]}
     secrets = {"key": key or brought}
     if answers:
-        card = engine.model(model, key, role=role).card
+        card = engine.model(model, key, role=role, owner=owner).card
         args |= {"answers": answers, "model": card.id}
-        secrets["model_key"] = key or (card.endpoint.provider.key_of(card.endpoint.base_url) if card.endpoint else None)
+        secrets["model_key"] = key or engine.key_for(card, owner, role)
     return engine.jobs.submit(owner, TASK, args, f"rag {len(asked.questions)}", secrets=secrets)
 
 
