@@ -27,8 +27,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--key-env", metavar="VAR", help="environment variable that holds the endpoint's key")
 
 
-def add_param_arguments(parser: argparse.ArgumentParser) -> None:
-    """One flag per inference parameter."""
+def add_param_arguments(parser: argparse.ArgumentParser, *, window: bool = True) -> None:
+    """One flag per inference parameter, and the smaller window unless `window` is False."""
     group = parser.add_argument_group("parameters")
     for param in PARAMS:
         flags = ["-n"] if param.name == "max_tokens" else []
@@ -42,7 +42,8 @@ def add_param_arguments(parser: argparse.ArgumentParser) -> None:
             )
         else:
             group.add_argument(*flags, dest=param.name, metavar="X", help=param.accepted + default)
-    group.add_argument("--virtual-window", type=int, metavar="TOKENS", help="a smaller window, enforced exactly")
+    if window:
+        group.add_argument("--virtual-window", type=int, metavar="TOKENS", help="a smaller window, enforced exactly")
 
 
 def add_policy_argument(parser: argparse.ArgumentParser) -> None:

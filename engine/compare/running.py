@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.compare.money import LOCAL
-from engine.compare.prices import Prices
+from engine.compare.prices import Prices, price_at
 from engine.compare.side import QUESTION_MAX, RECORDED, SIDES_MAX, SIDES_MIN, Side, SideView
 from engine.errors import BadInput, EngineError, StoreFailed
 from engine.generation import HEARTBEAT_S, Generation
@@ -97,7 +97,9 @@ class Comparison:
         self._turns: list[_Turn] = []
         self._news = threading.Condition()
         self._version = 0
-        self._prices = Prices(engine.values)
+        self._prices = engine.prices
+        if any("/" in side.model and not side.model.startswith(RECORDED) for side in sides):
+            price_at("", "", "openai")  # the list is read here, in 0.3 s, and not while clocks run
         # Opened here: a part opens under the engine's lock, where the others would wait for the side that is first
         _ = engine.endpoints, engine.remotes, engine.visit_keys, engine.traces
 
