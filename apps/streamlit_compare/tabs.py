@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from apps.streamlit_compare import arena, prices, side_by_side
+from apps.streamlit_compare import arena, batch, prices, side_by_side
 from apps.streamlit_compare.desk import Desk
 from apps.streamlit_kit import guard
 from apps.ui.compare import TABS, Tab
@@ -14,6 +14,7 @@ from apps.ui.compare import TABS, Tab
 SHOWN: Mapping[Tab, Callable[[Desk], None]] = {
     "side": side_by_side.show,
     "vote": arena.show,
+    "batch": batch.show,
     "prices": prices.show,
 }
 

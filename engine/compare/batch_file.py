@@ -6,6 +6,7 @@ Knows no model.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -94,6 +95,16 @@ class BatchFile(LineFile):
     def note(self, what: str, name: str, amount: Decimal) -> None:
         """Add what was held back or paid: the `note` of a Budget."""
         self.append({"money": what, "name": name, "amount": str(amount)})
+
+    def head(self) -> tuple[float, tuple[str, ...], int]:
+        """When it was begun (seconds since 1970), which models are asked, how many rows; reads no answer."""
+        try:
+            with self.path.open("rb") as file:
+                line = json.loads(file.readline())
+            batch = line["batch"]
+            return float(line["created"]), tuple(batch["models"]), len(batch["rows"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadFile(f"{self.path.name} is no batch", path=str(self.path), reason="format") from error
 
     def read(self) -> SavedBatch:
         """What it holds; a last line that a crash has torn is left out."""

@@ -35,7 +35,8 @@ def read_table(name: str, data: bytes) -> Table:
     """The table of a file's bytes: JSON lines where its name ends so or it begins with a brace, else CSV with a line of
     names, its values separated by commas, semicolons, tabs or bars.
 
-    Raises BadFile: too_large, not_utf8, no_rows, too_many, json, format, columns, with `line` where it is known.
+    Raises BadFile: too_large, not_utf8, table_empty, table_rows, table_json, table_format, table_columns, with
+    `line` where it is known.
     """
     if len(data) > BYTES_MAX:
         raise BadFile(f"{name}: more than {BYTES_MAX} bytes", path=name, reason="too_large", limit=BYTES_MAX)
@@ -46,10 +47,10 @@ def read_table(name: str, data: bytes) -> Table:
     lines = name.lower().endswith((".jsonl", ".ndjson")) or text.lstrip()[:1] == "{"
     rows = list(_objects(name, text) if lines else _records(name, text))
     if not rows:
-        raise BadFile(f"{name} has no row", path=name, reason="no_rows")
+        raise BadFile(f"{name} has no row", path=name, reason="table_empty")
     columns = tuple(dict.fromkeys(column for row in rows for column in row))
     if len(columns) > COLUMNS_MAX:
-        raise _bad(name, f"more than {COLUMNS_MAX} columns", "columns")
+        raise _bad(name, f"more than {COLUMNS_MAX} columns", "table_columns")
     return Table(columns, tuple({column: row.get(column, "") for column in columns} for row in rows))
 
 
@@ -60,9 +61,9 @@ def _objects(name: str, text: str) -> Iterator[dict[str, str]]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise BadFile(f"{name}, line {number}: not JSON", path=name, reason="json", line=number) from error
+            raise BadFile(f"{name}, line {number}: not JSON", path=name, reason="table_json", line=number) from error
         if not isinstance(value, dict):
-            raise _bad(name, "not an object", "format", number)
+            raise _bad(name, "not an object", "table_format", number)
         yield {_column(name, key, number): _value(name, _plain(one), number) for key, one in value.items()}
 
 
@@ -80,19 +81,19 @@ def _records(name: str, text: str) -> Iterator[dict[str, str]]:
             count += 1
             _count(name, count)
             if len(cells) > len(head):
-                raise _bad(name, f"{len(cells)} values for {len(head)} columns", "columns", reader.line_num)
+                raise _bad(name, f"{len(cells)} values for {len(head)} columns", "table_columns", reader.line_num)
             filled = [*cells, *[""] * (len(head) - len(cells))]
             yield {column: _value(name, cell, reader.line_num) for column, cell in zip(head, filled, strict=True)}
     except csv.Error as error:
-        raise _bad(name, str(error), "format", reader.line_num) from error
+        raise _bad(name, str(error), "table_format", reader.line_num) from error
 
 
 def _head(name: str, cells: list[str]) -> list[str]:
     if len(cells) > COLUMNS_MAX:
-        raise _bad(name, f"more than {COLUMNS_MAX} columns", "columns", 1)
+        raise _bad(name, f"more than {COLUMNS_MAX} columns", "table_columns", 1)
     head = [_column(name, cell.strip() or f"column {place}", 1) for place, cell in enumerate(cells, 1)]
     if len(set(head)) < len(head):
-        raise _bad(name, "two columns have the same name", "columns", 1)
+        raise _bad(name, "two columns have the same name", "table_columns", 1)
     return head
 
 
@@ -105,19 +106,19 @@ def _separator(text: str) -> str:
 def _column(name: str, told: str, line: int) -> str:
     column = told.strip()
     if not _NAME.fullmatch(column):
-        raise _bad(name, f"{column[:40]!r} cannot be the name of a column", "columns", line)
+        raise _bad(name, f"{column[:40]!r} cannot be the name of a column", "table_columns", line)
     return _value(name, column, line)
 
 
 def _value(name: str, text: str, line: int) -> str:
     if len(text) > VALUE_MAX:
-        raise _bad(name, f"a value of {len(text)} characters", "format", line)
+        raise _bad(name, f"a value of {len(text)} characters", "table_format", line)
     try:
         text.encode()
     except UnicodeEncodeError as error:  # half a surrogate pair is no text
-        raise _bad(name, "a value that is no text", "format", line) from error
+        raise _bad(name, "a value that is no text", "table_format", line) from error
     if "\0" in text:
-        raise _bad(name, "a value with a zero byte", "format", line)
+        raise _bad(name, "a value with a zero byte", "table_format", line)
     return text
 
 
@@ -129,7 +130,7 @@ def _plain(value: Any) -> str:
 
 def _count(name: str, rows: int) -> None:
     if rows > ROWS_MAX:
-        raise BadFile(f"{name}: more than {ROWS_MAX} rows", path=name, reason="too_many", limit=ROWS_MAX)
+        raise BadFile(f"{name}: more than {ROWS_MAX} rows", path=name, reason="table_rows", limit=ROWS_MAX)
 
 
 def _bad(name: str, why: str, reason: str, line: int | None = None) -> BadFile:
