@@ -671,7 +671,17 @@ def _value(props: dict[str, Any]) -> str | None:
 
 @pytest.mark.parametrize(
     "button",
-    ["models.load", "models.unload", "models_publish.publish", "models_publish.withdraw", "room.wipe_confirm"],
+    [
+        "models.load",
+        "models.unload",
+        "models_publish.publish",
+        "models_publish.withdraw",
+        "room.wipe_confirm",
+        "compare_vote.save_models",
+        "compare_vote.clear_sure",
+        "compare_prices.save_own",
+        "compare_prices.save_electricity",
+    ],
 )
 def test_a_student_who_presses_a_hidden_button_of_gradio_is_refused(room: AppServer, button: str) -> None:
     student = {"Cookie": room.join(room.codes()["student"], "Ada")}
