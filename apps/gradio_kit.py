@@ -9,6 +9,7 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -169,7 +170,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
         model = gr.Dropdown(model_choices(ui, default), value=default.id, label=ui.t("sidebar.model"),
                             info=ui.t("sidebar.model_help"), elem_id="model")  # fmt: skip
         state = gr.HTML(elem_id="model-state")
-        params = _parameters(ui)
+        params = _parameters(ui, model)
         gr.HTML(_languages(ui), elem_classes="atelier-language")
     bar = Sidebar(ui, model, params, state, gr.State(default.id))
     blocks.load(None, None, None, js=_FOLD.format(label=json.dumps(ui.t("gradio.column"))))
@@ -181,7 +182,7 @@ def sidebar(ui: Ui, blocks: gr.Blocks) -> Sidebar:
     return replace(bar, opened=_follow_address(bar, blocks))
 
 
-def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
+def _parameters(ui: Ui, model: gr.Dropdown) -> dict[str, gr.components.Component]:
     rows = controls(ui.lang)
     boxes: dict[str, gr.components.Component] = {}
     with gr.Accordion(ui.t("sidebar.parameters"), open=False):
@@ -192,11 +193,20 @@ def _parameters(ui: Ui) -> dict[str, gr.components.Component]:
             elif inside:
                 with gr.Accordion(ui.t(f"group.{group}"), open=False):
                     boxes |= {row.name: control(ui, row) for row in inside}
-        reset = gr.Button(ui.t("sidebar.reset_parameters"), size="sm")
-    starts = [row.value for row in rows]
-    ordered = [boxes[row.name] for row in rows]
-    reset.click(None, None, ordered, js=_RESET.format(starts=json.dumps(starts), names=json.dumps(list(boxes))))
+        reset = gr.Button(ui.t("sidebar.reset_parameters"), size="sm", elem_id="params-reset")
+    cleared = reset.click(None, None, None, js=_RESET.format(names=json.dumps(list(boxes))))
+    cleared.then(partial(started, ui, boxes), model, list(boxes.values()), **INTERNAL)
     return boxes
+
+
+def started(ui: Ui, boxes: Mapping[str, Any], model_id: str) -> dict[Any, Any]:
+    """Every parameter as it is where nobody moved it: as the model's configuration says, else the usual value."""
+    try:
+        own = ui.engine.defaults(ui.engine.catalog.card(model_id))
+    except UnknownModel:  # an instance that is gone
+        own = {}
+    usual = {row.name: row.value for row in controls(ui.lang)}
+    return {box: as_text(own[name]) if name in own else usual[name] for name, box in boxes.items()}
 
 
 # On a phone the column would cover the page; Gradio opens it there too, and names its button in English only.
@@ -217,7 +227,7 @@ new MutationObserver(() => { soon ||= requestAnimationFrame(() => { soon = 0; fo
 fold(); }"""
 # The address follows the controls without a round trip; only what differs from the defaults stands in it.
 _RESET = """() => {{ const url = new URL(location.href); {names}.forEach(name => url.searchParams.delete(name));
-history.replaceState(null, "", url); return {starts}; }}"""
+history.replaceState(null, "", url); }}"""
 _KEEP = """(...values) => {{ const url = new URL(location.href), names = {names}, starts = {starts};
 names.forEach((name, at) => {{ const value = values[at];
   const same = value === null || value === undefined || String(value) === String(starts[at] ?? "");

@@ -19,6 +19,7 @@ from apps.ui import model_card, model_files, present
 from apps.ui import models as shown
 from apps.ui.i18n import Words
 from engine import templates
+from engine.capacity import known, measure
 from engine.catalog import ModelCard
 from engine.errors import EngineError
 from engine.jobs import Job
@@ -156,6 +157,9 @@ class Cards:
             runtime = self.ui.engine.runtime(model.card.id)
             for event in runtime.ready() if runtime else ():
                 yield {told: kit.progress_html(present.progress_text(event, self.ui.words))}
+            if runtime is not None and known(self.ui.engine, model.card.id) is None:
+                yield {told: kit.progress_html(present.Progress(self.ui.t("models_card.measuring")))}
+                measure(self.ui.engine, model.card.id)
             yield self.look(values, request) | {told: ""}
         except EngineError as error:
             yield self.look(values, request) | {told: kit.error_html(error, self.ui)}
@@ -223,9 +227,7 @@ class Cards:
     def _people(self, card: ModelCard) -> list[str]:
         if card.backend != "llamacpp" or card.problem:
             return []
-        runtime = self.ui.engine.loaded(card.id)
-        slots = runtime.slots if runtime is not None else self.ui.engine.settings.slots
-        return [shown.people(slots, None, self.ui.words)]
+        return [shown.carried(self.ui.engine, card.id, self.ui.words)] if card.kind == "chat" else []
 
     def _estimate(self, card: ModelCard, context: int | None, slots: int, kv: str) -> str:
         known = self._details(card)

@@ -20,6 +20,7 @@ from apps.gradio_models.publishing import Publishing
 from apps.gradio_models.reaching import Endpoints
 from apps.gradio_models.running import Running, Runs
 from apps.gradio_models.serving import Server, Serving
+from apps.gradio_models.slots import Chooser, Doorman, Occupied
 
 ONE_LAST: dict[str, Any] = {"trigger_mode": "always_last", **INTERNAL}
 
@@ -157,11 +158,16 @@ def _adding(desk: Desk, front: Front, cards: Cards, bringing: Bringing) -> None:
 def _running(runs: Runs, front: Front) -> None:
     parts = runs.parts
     read: set[Any] = {parts.chosen, parts.live}
-    written = [parts.table, parts.chosen, parts.unload, parts.more]
+    written = [parts.table, parts.chosen, parts.unload, parts.measure, parts.more]
     gr.on([front.tabs["running"].select, parts.clock.tick], runs.look, read, written, **ONE_LAST)
     parts.live.input(runs.live, read, [*written, parts.clock], **INTERNAL)
     parts.unload.click(runs.unload, read, [*written, parts.told], **INTERNAL)
+    parts.measure.click(runs.measure, read, [*written, parts.told], **INTERNAL)
     parts.fold.expand(runs.runtime, read, [parts.runtime, parts.log], **INTERNAL)
+    choice, chooser = parts.choice, Chooser(runs.desk, parts.choice)
+    parts.fold.expand(chooser.look, None, choice.written, **INTERNAL)
+    choice.save.click(chooser.save, {choice.threads, choice.layers, choice.device}, choice.written, **INTERNAL)
+    choice.unload.click(chooser.unload, None, choice.written, **INTERNAL)
 
 
 def _endpoints(asking: Asking, front: Front, cards: Cards) -> None:
@@ -192,6 +198,15 @@ def _server(serving: Serving, front: Front) -> None:
     places, set_ = [where.shown, where.cors, where.origins, where.rate, where.told], {where.origins, where.rate}
     gr.on([front.tabs["server"].select, where.tab.select], serving.where, set_, places, **INTERNAL)
     where.save.click(serving.allow, set_, [where.told, where.origins, where.rate], **INTERNAL)
+    door, doorman = where.port, Doorman(serving.desk, where.port)
+    gr.on([front.tabs["server"].select, where.tab.select], doorman.look, None, door.written, **INTERNAL)
+    for changed_ in (door.open.click(doorman.open, {door.port}, door.written, **INTERNAL),
+                     door.close.click(doorman.close, None, door.written, **INTERNAL)):  # fmt: skip
+        changed_.then(serving.where, set_, places, **INTERNAL)
+    slots = serving.parts.slots
+    occupied = Occupied(serving.desk, slots)
+    gr.on([slots.tab.select, slots.clock.tick], occupied.look, None, slots.table, **ONE_LAST)
+    slots.live.input(occupied.live, {slots.live}, [slots.clock, slots.table], **INTERNAL)
     typed = {keys.name, keys.days, keys.requests, keys.tokens, keys.chosen}
     written = [keys.form, keys.once, keys.table, keys.chosen, keys.revoke, keys.name]
     keys.tab.select(serving.keys, typed, written, **INTERNAL)

@@ -13,9 +13,11 @@ from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_kit import Ui
 from apps.gradio_models.desk import Desk, paragraph
 from apps.gradio_models.parts import button
+from apps.gradio_models.slots import Choosing, choosing
 from apps.ui import models as shown
 from apps.ui import present
 from engine import instances
+from engine.capacity import measure
 from engine.errors import EngineError
 from engine.jobs import OPEN
 from engine.ps import Loaded, loaded
@@ -31,11 +33,13 @@ class Running:
     live: gr.Checkbox
     chosen: gr.Dropdown
     unload: gr.Button
+    measure: gr.Button
     told: gr.HTML
     more: gr.HTML
     runtime: gr.HTML
     log: gr.HTML
     fold: gr.Accordion
+    choice: Choosing
     clock: gr.Timer
 
 
@@ -48,13 +52,16 @@ def running(ui: Ui) -> Running:
             [], label=t("models_running.choose"), visible=False, min_width=220, elem_id="running-chosen"
         )
         unload = button(t("models_running.unload"), "running-unload", visible=False)
+        measure = button(t("models_card.measure"), "running-measure", visible=False)
         live = gr.Checkbox(False, label=t("models_log.live"), min_width=100, elem_id="running-live")
     told = gr.HTML(elem_classes="atelier-slot", elem_id="running-told")
     more = gr.HTML(elem_id="running-more")
     with gr.Accordion(t("models_running.runtime"), open=False, elem_id="running-runtime") as fold:
         runtime = gr.HTML(elem_id="runtime-facts")
+        choice = choosing(ui)
         log = gr.HTML(elem_id="runtime-log")
-    return Running(table, live, chosen, unload, told, more, runtime, log, fold, gr.Timer(LIVE_S, active=False))
+    clock = gr.Timer(LIVE_S, active=False)
+    return Running(table, live, chosen, unload, measure, told, more, runtime, log, fold, choice, clock)
 
 
 class Runs:
@@ -76,7 +83,10 @@ class Runs:
         chosen = values[parts.chosen] if values[parts.chosen] in names else next(iter(names), None)
         visible = bool(names) and teacher
         return {
-            parts.table: rows if found else lines_html([words.t("models_running.none")]),
+            parts.table: rows + lines_html(self._people(found))
+            if found
+            else lines_html([words.t("models_running.none")]),
+            parts.measure: gr.Button(visible=visible),
             parts.chosen: gr.Dropdown(names, value=chosen, visible=visible),
             parts.unload: gr.Button(visible=visible),
             parts.more: self._more(found) if teacher else "",
@@ -96,6 +106,24 @@ class Runs:
 
         said = self.desk.said(act)
         return self.look(values, request) | {self.parts.told: said}
+
+    def measure(self, values: Values, request: gr.Request) -> Iterator[Update]:
+        """How many people the chosen one carries: all of its slots are asked at once."""
+        told = self.parts.told
+        yield {told: kit.progress_html(present.Progress(self.ui.t("models_card.measuring")))}
+        try:
+            self.desk.teacher(request)
+            measure(self.ui.engine, str(values[self.parts.chosen] or ""))
+        except EngineError as error:
+            yield {told: kit.error_html(error, self.ui)}
+            return
+        yield self.look(values, request) | {told: ""}
+
+    def _people(self, found: tuple[Loaded, ...]) -> list[str]:
+        """How many people each model carries, measured or at most."""
+        words = self.ui.words
+        says = words.t("models_running.says")
+        return [f"{one.id}{says} {shown.carried(self.ui.engine, one.id, words)}" for one in found]
 
     def runtime(self, values: Values, request: gr.Request) -> Iterator[Update]:
         """What computes here, which takes a moment to find out; what llama.cpp wrote is the teacher's to read."""

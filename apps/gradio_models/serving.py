@@ -10,12 +10,14 @@ from typing import Any
 import gradio as gr
 
 from apps import gradio_kit as kit
+from apps import host
 from apps.gradio_chat.trace import COLOURED
 from apps.gradio_documents.desk import Update, Values, lines_html, table_html
 from apps.gradio_kit import Ui
 from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.parts import LINE, WRAP, button
 from apps.gradio_models.publishing import Published, published
+from apps.gradio_models.slots import Port, Slots, port, slots
 from apps.ui import doors
 from engine.errors import EngineError
 from engine.requestlog import Level
@@ -35,6 +37,7 @@ class Where:
     rate: gr.Textbox
     save: gr.Button
     told: gr.HTML
+    port: Port
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Server:
     where: Where
     published: Published
     keys: Keys
+    slots: Slots
     log: Log
     asked: Asked
 
@@ -98,7 +102,8 @@ def server(ui: Ui) -> Server:
     """Lay it out."""
     made: dict[str, Any] = {}
     with gr.Tabs(elem_id="models-server-tabs", **WRAP):
-        parts = (("where", _where), ("published", published), ("keys", _keys), ("log", _log), ("request", _asked))
+        parts = (("where", _where), ("published", published), ("keys", _keys), ("slots", slots), ("log", _log),
+                 ("request", _asked))  # fmt: skip
         for name, build in parts:
             with gr.Tab(ui.t(f"models_server.{name}"), id=f"server-{name}", elem_id=f"server-{name}") as tab:
                 made["asked" if name == "request" else name] = build(ui, tab)
@@ -114,7 +119,8 @@ def _where(ui: Ui, tab: gr.Tab) -> Where:
         rate = gr.Textbox("", label=t("models_server.rate"), info=t("models_server.rate_help"),
                           elem_id="server-rate", **LINE)  # an empty number would be 0: no limit  # fmt: skip
         save = button(t("models_server.cors_save"), "server-cors-save")
-    return Where(tab, shown, cors, origins, rate, save, gr.HTML(elem_classes="atelier-slot", elem_id="server-told"))
+    told = gr.HTML(elem_classes="atelier-slot", elem_id="server-told")
+    return Where(tab, shown, cors, origins, rate, save, told, port(ui))
 
 
 def _keys(ui: Ui, tab: gr.Tab) -> Keys:
@@ -172,7 +178,7 @@ class Serving:
     def where(self, values: Values, request: gr.Request) -> Update:
         """The addresses, the routes and what a program needs to come in."""
         ui, words, parts = self.ui, self.ui.words, self.parts.where
-        options = ui.options
+        options = host.extra_port().shown(ui.options)
         told = table_html(doors.address_head(words), doors.address_rows(options, words))
         notes = ["models_server.class_needs_key" if options.guarded else "models_server.loopback"]
         notes += [] if options.lmstudio_port else ["models_server.lmstudio_off"]

@@ -7,6 +7,7 @@ import streamlit as st
 from apps.streamlit_kit import guard, plain, table
 from apps.streamlit_models.desk import Desk
 from apps.streamlit_models.registry import unload
+from apps.streamlit_models.slots import choosing
 from apps.ui import models as shown
 from engine.capacity import measure
 from engine.jobs import OPEN
@@ -90,6 +91,8 @@ def _runtime(desk: Desk) -> None:
     ui = desk.ui
     table((ui.t("models_card.fact"), ui.t("models_card.value")), shown.runtime_rows(ui.engine, ui.words))
     st.caption(ui.t("models_runtime.no_choice"))
+    if desk.teacher:
+        choosing(desk)
     runtime = ui.engine.loaded(ui.card.id)
     if desk.teacher and runtime is not None:
         st.markdown(f"**{ui.t('models_runtime.log')}**")

@@ -8,9 +8,12 @@ from datetime import timedelta
 import streamlit as st
 
 from apps import host
+from apps.extra_port import HIGHEST, LOWEST
+from apps.options import LM_STUDIO_PORT
 from apps.streamlit_kit import guard, plain, table
 from apps.streamlit_models.desk import Desk
 from apps.streamlit_models.publishing import published
+from apps.streamlit_models.slots import slots
 from apps.ui import doors
 from engine.serving import PER_MINUTE_MAX
 
@@ -37,7 +40,7 @@ def server(desk: Desk) -> None:
 
 def _where(desk: Desk) -> None:
     """Where we answer, and what there is."""
-    t, words, options = desk.ui.t, desk.ui.words, host.options()
+    t, words, options = desk.ui.t, desk.ui.words, host.extra_port().shown(host.options())
     who = t(f"models_server.{'class_needs_key' if options.guarded else 'loopback'}")
     st.markdown(f"**{t('models_server.running')}** {who}")
     table(doors.address_head(words), doors.address_rows(options, words))
@@ -46,8 +49,35 @@ def _where(desk: Desk) -> None:
     with st.expander(t("models_server.routes"), icon=":material/route:"):
         table(doors.route_head(words), doors.route_rows(words))
     if desk.teacher:
+        with st.expander(t("models_server.port"), icon=":material/sensor_door:"):
+            _port(desk, options.lmstudio_port)
         with st.expander(t("models_server.cors"), icon=":material/public:"):
             _cors(desk)
+
+
+def _port(desk: Desk, open_port: int) -> None:
+    """LM Studio's usual door, opened and closed while we run."""
+    t = desk.ui.t
+    st.caption(t("models_server.port_help"))
+    if open_port:
+        st.button(t("models_server.port_close", port=str(open_port)), icon=":material/door_front:",
+                  key=desk.key("port.close"), on_click=desk.teach, args=(_close,))  # fmt: skip
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(t("models_server.port"), LOWEST, HIGHEST, LM_STUDIO_PORT, 1, key=desk.key("port"), width=240)
+        st.button(t("models_server.port_open"), icon=":material/door_open:", key=desk.key("port.open"),
+                  on_click=desk.teach, args=(_open,))  # fmt: skip
+
+
+def _open(desk: Desk) -> str:
+    """Raises BadInput for a port that is taken, NotSupported where no server of ours runs."""
+    port = host.extra_port().open(desk.ui.person, int(desk.get("port") or LM_STUDIO_PORT))
+    return desk.ui.t("models_server.port_opened", port=port)
+
+
+def _close(desk: Desk) -> str:
+    host.extra_port().close(desk.ui.person)
+    return desk.ui.t("models_server.port_closed")
 
 
 def _cors(desk: Desk) -> None:
@@ -167,7 +197,8 @@ PARTS: Mapping[str, Callable[[Desk], None]] = {
     "where": _where,
     "published": published,
     "keys": _keys,
+    "slots": slots,
     "log": _log,
     "request": _request,
 }
-TEACHERS = frozenset({"published", "keys", "log"})
+TEACHERS = frozenset({"published", "keys", "slots", "log"})

@@ -16,6 +16,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from apps import gradio_kit, host
+from apps.extra_port import ExtraPort
 from apps.gradio_kit import Ui
 from apps.gradio_models.adding import adding
 from apps.gradio_models.asking import Asking
@@ -28,12 +29,15 @@ from apps.gradio_models.publishing import Publishing
 from apps.gradio_models.reaching import endpoints
 from apps.gradio_models.running import Runs, running
 from apps.gradio_models.serving import Serving, server
+from apps.gradio_models.slots import Chooser, Doorman, Occupied
 from apps.options import Options
+from engine.computing import Choice
 from engine.models.bundled import bundled_file
 from engine.models.configuration import Configuration
 from engine.models.hub import VISIT
 from engine.person import Person
 from engine.presets import Preset, Presets
+from engine.ps import Busy, SlotNow, WaitingNow
 from engine.settings import Settings
 from tests.gradio.conftest import EchoEngine, Obedient, Site
 from tests.models.gguf_files import gguf, tensor
@@ -118,6 +122,8 @@ class Page:
         self.bringing, self.runs = Bringing(self.desk, self.adding), Runs(self.desk, self.running)
         self.asking, self.serving = Asking(self.desk, self.endpoints), Serving(self.desk, self.server)
         self.publishing = Publishing(self.desk, self.server.published)
+        self.occupied, self.doorman = Occupied(self.desk, self.server.slots), Doorman(self.desk, self.server.where.port)
+        self.chooser = Chooser(self.desk, self.running.choice)
         self._blocks = blocks
 
     def values(self, **given: Any) -> dict[Any, Any]:
@@ -371,6 +377,47 @@ def test_a_preset_is_published_under_a_name_and_withdrawn(page: Page, engine: Ec
     assert engine.published.list() == () and not withdrawn[parts.offers].visible
 
 
+def test_the_extra_port_opens_and_closes(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, door = page.server.where.port, ExtraPort()
+    monkeypatch.setattr(host, "extra_port", lambda: door)
+    shown = page.doorman.look(ME)
+    assert shown[parts.fold].visible and shown[parts.open].visible and not shown[parts.close].visible
+    assert "not_supported" in page.doorman.open(page.values(), ME)[parts.told]  # no server runs here
+    assert "bad_input" in page.doorman.open(page.values(server_port="80"), ME)[parts.told]
+    door._port = 4321  # as if it were open
+    assert page.doorman.look(ME)[parts.close].visible
+    assert "4321" in page.serving.where(page.values(), ME)[page.server.where.shown]
+
+
+def test_what_computes_is_chosen(page: Page, engine: EchoEngine) -> None:
+    parts = page.running.choice
+    assert page.chooser.look(ME)[parts.form].visible
+    told = page.chooser.save(page.values(choice_threads="1"), ME)
+    assert "Saved" in told[parts.told] and engine.computing.get() == Choice(threads=1)
+    assert page.chooser.look(ME)[parts.threads].value == "1" and "<p" in page.chooser.unload(ME)[parts.told]
+    for wrong, code in (("many", "bad_parameter"), ("100000", "bad_input")):
+        assert code in page.chooser.save(page.values(choice_threads=wrong), ME)[parts.told]
+    assert page.chooser.save(page.values(choice_threads=""), ME) and engine.computing.get() == Choice()
+
+
+def test_slots_are_told_as_they_run(page: Page, engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert page.desk.ui.t("models_slots.none") in page.occupied.look(ME)
+    one = Busy("m", (SlotNow(0, "writing", 2048, "local", 40, 7, 1.5), SlotNow(1, "idle", 2048)),
+               (WaitingNow("local", 3.0, 12),), (100, 400))  # fmt: skip
+    monkeypatch.setattr("apps.gradio_models.slots.busy", lambda _: (one,))
+    told = page.occupied.look(ME)
+    assert "40 of 2,048" in told and "this machine" in told and "100 of 400" in told and told.count("<tr>") == 5
+
+
+def test_reset_parameters_goes_back_to_the_models_configuration(page: Page, engine: EchoEngine) -> None:
+    boxes = dict(page.desk.bar.params)
+    engine.configurations.put("echo", Configuration.from_dict({"params": {"temperature": 0.25}}))
+    told = gradio_kit.started(page.desk.ui, boxes, "echo")
+    assert told[boxes["temperature"]] == 0.25 and told[boxes["top_p"]] == page.desk.bar.params["top_p"].value
+    engine.configurations.remove("echo")
+    assert gradio_kit.started(page.desk.ui, boxes, "gone@x")[boxes["temperature"]] == boxes["temperature"].value
+
+
 def test_what_runs_is_told(page: Page) -> None:
     told = page.runs.look(page.values(), ME)
     assert "No model is loaded" in told[page.running.table] and "Nobody" in told[page.running.more]
@@ -409,10 +456,17 @@ def test_a_student_looks_and_changes_nothing(page: Page, engine: EchoEngine, stu
         page.publishing.publish(page.values(), ME)[page.server.published.told],
         page.publishing.withdraw(page.values(), ME)[page.server.published.told],
         page.runs.unload({**page.values(), page.running.chosen: MODEL}, ME)[page.running.told],
+        list(page.runs.measure({**page.values(), page.running.chosen: MODEL}, ME))[-1][page.running.told],
+        page.doorman.open(page.values(), ME)[page.server.where.port.told],
+        page.doorman.close(ME)[page.server.where.port.told],
+        page.chooser.save(page.values(choice_threads="1"), ME)[page.running.choice.told],
+        page.chooser.unload(ME)[page.running.choice.told],
     ]
     assert [text for text in refused if "access_denied" not in text] == []
     assert engine.keys.list(student.id) == () and "teacher" in page.serving.log(page.values(), ME)
-    assert page.runs.look(page.values(), ME)[page.running.more] == ""
+    assert page.runs.look(page.values(), ME)[page.running.more] == "" and "teacher" in page.occupied.look(ME)
+    assert not page.doorman.look(ME)[page.server.where.port.fold].visible
+    assert not page.chooser.look(ME)[page.running.choice.form].visible
     assert page.configuring.look(chosen, ME)[parts.settings.form].visible is False
     assert page.publishing.look(page.values(), ME)[page.server.published.form].visible is False
     assert page.endpoints.urls not in page.asking.fill(page.values(endpoint_chosen="ollama"), ME)

@@ -12,12 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from apps import host
 from apps.classroom import Classroom
+from apps.extra_port import ExtraPort
 from apps.options import Options
 from apps.ui.i18n import words
+from engine.computing import Choice
 from engine.jobs import OPEN
 from engine.models.hub import VISIT
 from engine.person import LOCAL
 from engine.presets import Preset, Presets
+from engine.ps import Busy, SlotNow, WaitingNow
 from engine.requestlog import Served
 from tests.models.gguf_files import gguf, tensor
 from tests.pages.conftest import ROOT, EchoEngine, texts
@@ -163,6 +166,34 @@ def test_origins_are_kept_as_browsers_write_them(engine: EchoEngine) -> None:
     app.number_input(key="models.rate").set_value(30)
     app.button(key="models.cors.save").click().run()
     assert clean(app) and engine.serving.origins() == ("https://example.org",) and engine.serving.per_minute() == 30
+
+
+def test_the_extra_port_and_what_computes_are_the_teachers_to_choose(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = ExtraPort()
+    monkeypatch.setattr(host, "extra_port", lambda: door)
+    app = tab_of(page("models", lang="en", model="echo"), "server")
+    app.button(key="models.port.open").click().run()
+    assert "not_supported" in app.error[0].value and not app.exception  # no server runs here
+    door._port = 4321  # as if it were open
+    assert "4321" in texts(app.run()) and app.button(key="models.port.close").label.endswith("4321")
+    app.session_state["models.failure"] = None
+    app.session_state["models.runtime"] = True
+    tab_of(app, "running")
+    app.number_input(key="models.choice.threads").set_value(1)
+    app.button(key="models.choice.save").click().run()
+    assert clean(app) and engine.computing.get() == Choice(threads=1)
+
+
+def test_slots_and_queue_are_shown_as_they_run(engine: EchoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page("models", lang="en", model="echo")
+    app.session_state["models.server"] = "slots"
+    assert EN.t("models_slots.none") in texts(tab_of(app, "server"))
+    one = Busy("m", (SlotNow(0, "reading", 2048, "local", 40, None, 1.5),), (WaitingNow("local", 3.0, 12),), (10, 40))
+    monkeypatch.setattr("apps.streamlit_models.slots.busy", lambda _: (one,))
+    told = texts(clean(app.run()))
+    assert "40 of 2,048" in told and "| m | 1 | this machine | 12 |" in told and "10 of 40" in told
 
 
 def test_the_log_is_filtered_by_level_and_words(engine: EchoEngine) -> None:
