@@ -158,7 +158,7 @@ class Doorman:
         def act() -> str:
             person = self.desk.teacher(request)
             wanted = whole(values[self.parts.port], "port", low=LOWEST) or LM_STUDIO_PORT
-            return self.ui.t("models_server.port_opened", port=host.extra_port().open(person, wanted))
+            return self.ui.t("models_server.port_opened", port=str(host.extra_port().open(person, wanted)))
 
         return self._done(act, request)
 
