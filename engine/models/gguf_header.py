@@ -2,13 +2,13 @@
 
 Own reader, because the `gguf` package needs 0.7 s to import and 4.5 s for a vocabulary of 49,152 tokens, and a command
 that lists models has 1.5 s in all. Nothing in a file is believed: every length is checked against what is left of it,
-and items, texts and time are bounded.
+and items, texts and time are bounded. It is read and not mapped: one that another program cuts short meanwhile would
+end our process with SIGBUS.
 """
 
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import stat
 import struct
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import IO, TypeGuard
 
 from engine.errors import BadFile, ModelFileCorrupt
 
@@ -32,6 +32,8 @@ HEADERS_KEPT = 32  # in memory; a hostile one takes some MAX_TEXTS
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 MAX_LIST = 1024  # numbers of one list that is kept: one per layer, say; vocabularies' scores are passed over
 MAX_LISTS = 65536  # numbers of all lists kept
+
+BLOCK_MIN, BLOCK_MAX = 4096, 1 << 16  # bytes that are read at once
 
 TOKENS = "tokenizer.ggml.tokens"
 
@@ -162,12 +164,33 @@ def _is_count(value: Scalar | None) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-class _Cursor:
-    """A position in a memory-mapped file that never leaves it and counts what it has read."""
+class _Blocks:
+    """The bytes of a file of `size`, read where they are looked at: little at a jump, more and more in a row."""
 
-    def __init__(self, data: mmap.mmap | bytes, at: int = 0) -> None:
-        self.data = data
-        self.end = len(data)
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self.size = size
+        self._file = file
+        self._ahead = BLOCK_MIN
+        self._last = -1
+
+    def read(self, at: int, least: int) -> bytes:
+        """The bytes from there on, at least so many. Raises ValueError where the file has become shorter, OSError."""
+        in_a_row = self._last < at <= self._file.tell()
+        self._ahead, self._last = min(2 * self._ahead, BLOCK_MAX) if in_a_row else BLOCK_MIN, at
+        self._file.seek(at)
+        found = self._file.read(max(least, self._ahead))
+        if len(found) < least:
+            raise ValueError(f"ends at byte {at + len(found)}, and had {self.size} bytes a moment ago")
+        return found
+
+
+class _Cursor:
+    """A position in a file that never leaves it and counts what it has read."""
+
+    def __init__(self, data: _Blocks | bytes, at: int = 0) -> None:
+        self._blocks = None if isinstance(data, bytes) else data
+        self._block, self._from = (data, 0) if isinstance(data, bytes) else (b"", 0)
+        self.end = len(data) if isinstance(data, bytes) else data.size
         self.at = at
         self.items = 0
         self.kept = 0
@@ -181,9 +204,23 @@ class _Cursor:
         self.at = start + size
         return start
 
+    def near(self, start: int, size: int) -> tuple[bytes, int]:
+        """Some bytes, and where in them the `size` ones from `start` on lie. Raises ValueError."""
+        if not self._from <= start <= self._from + len(self._block) - size:
+            if self._blocks is None:
+                raise ValueError(f"ends at byte {self.end}")
+            # what is left of the block is read again, so that blocks follow each other
+            self._block, self._from = self._blocks.read(start, size), start
+        return self._block, start - self._from
+
+    def value(self, kind: struct.Struct) -> Scalar:
+        """The next number."""
+        found: Scalar = kind.unpack_from(*self.near(self.skip(kind.size), kind.size))[0]
+        return found
+
     def number(self, kind: struct.Struct) -> int:
         """The next integer."""
-        return int(kind.unpack_from(self.data, self.skip(kind.size))[0])
+        return int(self.value(kind))
 
     def count(self, kind: struct.Struct = U64, limit: int = MAX_ITEMS) -> int:
         """The next integer, as a number of items that are to follow."""
@@ -199,16 +236,20 @@ class _Cursor:
         self.kept += size
         if size > limit or self.kept > MAX_TEXTS:
             raise ValueError(f"a text of {size} bytes at byte {self.at}")
-        start = self.skip(size)
-        return bytes(self.data[start : start + size]).decode("utf-8", errors="replace")
+        found, at = self.near(self.skip(size), size)
+        return found[at : at + size].decode("utf-8", errors="replace")
 
     def skip_texts(self, count: int) -> None:
         """Pass over `count` strings."""
-        data, at, end, unpack = self.data, self.at, self.end, U64.unpack_from  # a vocabulary: 100,000 turns
+        at, end, unpack = self.at, self.end, U64.unpack_from  # a vocabulary: 100,000 turns
+        block, begin, last = self._block, self._from, self._from + len(self._block) - 8
         for _ in range(count):
-            if at + 8 > end:
-                raise ValueError(f"ends within a list of {count} texts")
-            at += 8 + unpack(data, at)[0]
+            if not begin <= at <= last:
+                if at + 8 > end:
+                    raise ValueError(f"ends within a list of {count} texts")
+                block, _ = self.near(at, 8)
+                begin, last = self._from, self._from + len(block) - 8
+            at += 8 + unpack(block, at - begin)[0]
         self.at = at
         self.skip(0)
 
@@ -235,7 +276,7 @@ def token_texts(path: Path, ids: Iterable[int]) -> dict[int, str]:
     if place is None or not wanted:
         return {}
     try:
-        with _mapped(path, _state(path).st_size) as data:
+        with _opened(path, _state(path).st_size) as data:
             return _texts(_Cursor(data, place), wanted)
     except OSError as error:
         raise BadFile(
@@ -264,34 +305,32 @@ def _state(path: Path) -> os.stat_result:
 
 @lru_cache(maxsize=HEADERS_KEPT)
 def _read(path: Path, size: int, changed: int) -> GgufHeader:
-    with _mapped(path, size) as data:
+    with _opened(path, size) as data:
         return parse(data)
 
 
 @contextmanager
-def _mapped(path: Path, size: int) -> Iterator[mmap.mmap]:
+def _opened(path: Path, size: int) -> Iterator[_Blocks]:
     """The file's bytes; what is wrong with them becomes ModelFileCorrupt."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             if size < 24:
                 raise ValueError(f"has {size} bytes, a header needs 24")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                yield data
+            yield _Blocks(file, size)
     except (ValueError, struct.error) as error:
         raise ModelFileCorrupt(
             f"{path.name} is not a sound GGUF file: {error}", path=path.name, reason=str(error)
         ) from error
 
 
-def parse(data: mmap.mmap | bytes, *, beginning: bool = False) -> GgufHeader:
+def parse(data: _Blocks | bytes, *, beginning: bool = False) -> GgufHeader:
     """The header in these bytes; with `beginning`, as many of its fields as are there, and no tensors.
 
     Raises ValueError saying what is wrong and where.
     """
     cursor = _Cursor(data)
-    if data[:4] != b"GGUF":
+    if cursor.end < 4 or cursor.near(cursor.skip(4), 4)[0][:4] != b"GGUF":
         raise ValueError("does not begin with GGUF")
-    cursor.skip(4)
     version = cursor.number(U32)
     if version not in (2, 3):
         raise ValueError(f"version {version} of the format, 2 and 3 are known")
@@ -323,8 +362,7 @@ def _read_field(
     elif kind == ARRAY:
         arrays[key] = _read_array(cursor, key, lists, texts_at)
     else:
-        number = _struct(kind)
-        fields[key] = number.unpack_from(cursor.data, cursor.skip(number.size))[0]
+        fields[key] = cursor.value(_struct(kind))
 
 
 def _read_array(cursor: _Cursor, key: str, lists: dict[str, tuple[Scalar, ...]], texts_at: dict[str, int]) -> int:
@@ -339,7 +377,8 @@ def _read_array(cursor: _Cursor, key: str, lists: dict[str, tuple[Scalar, ...]],
     start = cursor.skip(count * number.size)
     if count <= MAX_LIST and cursor.listed + count <= MAX_LISTS:
         cursor.listed += count
-        lists[key] = tuple(number.unpack_from(cursor.data, start + at * number.size)[0] for at in range(count))
+        found, first = cursor.near(start, count * number.size)
+        lists[key] = tuple(number.unpack_from(found, first + at * number.size)[0] for at in range(count))
     return count
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadFile, ModelFileCorrupt
+from engine.models import gguf_header
 from engine.models.bundled import bundled_file
 from engine.models.details import details
-from engine.models.gguf_header import MAX_KEYS, MAX_TEXT, parse, read_header
+from engine.models.gguf_header import MAX_KEYS, MAX_TEXT, parse, read_header, token_texts
 from tests.models import gguf_files as make
 
 SOUND = make.gguf()
@@ -204,3 +207,44 @@ def test_a_list_per_layer_is_read(tmp_path: Path) -> None:
     heads = numbers("llama.attention.head_count", make.U32, "I", 8, 4)
     path.write_bytes(make.gguf(fields=[make.string("general.architecture", "llama"), heads]))
     assert read_header(path).per_layer("attention.head_count") == (8, 4)
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mapped one would end this process with SIGBUS."""
+    path = tmp_path / "shrinking.gguf"
+    path.write_bytes(make.gguf(fields=[make.strings("tokenizer.ggml.tokens", [f"token {n}" for n in range(50_000)])]))
+    whole = path.read_bytes()
+    assert read_header(path).vocabulary == 50_000
+
+    def shrinking(data: Any, **how: Any) -> Any:
+        os.truncate(path, 5000)
+        return parse(data, **how)
+
+    os.utime(path, ns=(1, 1))  # another file to whoever remembers headers
+    with monkeypatch.context() as patched:
+        patched.setattr(gguf_header, "parse", shrinking)
+        with pytest.raises(ModelFileCorrupt, match="a moment ago"):
+            read_header(path)
+    path.write_bytes(whole)
+    texts = gguf_header._texts
+
+    def gone(cursor: Any, wanted: Any) -> Any:
+        os.truncate(path, 30)
+        return texts(cursor, wanted)
+
+    monkeypatch.setattr(gguf_header, "_texts", gone)
+    with pytest.raises(ModelFileCorrupt, match="a moment ago"):
+        token_texts(path, [0, 49_999])
+
+
+@settings(max_examples=30, deadline=None)
+@given(smallest=st.integers(1, 64), grown=st.integers(64, 200))
+def test_a_header_is_the_same_however_it_is_read(smallest: int, grown: int) -> None:
+    """Numbers, texts and lists that lie across the end of what was read at once."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gguf_header, "BLOCK_MIN", smallest)
+        patched.setattr(gguf_header, "BLOCK_MAX", grown)
+        path = Path(folder) / "tiny.gguf"
+        path.write_bytes(SOUND)
+        assert read_header(path) == parse(SOUND)
+        assert token_texts(path, range(9)) == {0: "a", 1: "b", 2: "é"}
