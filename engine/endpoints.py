@@ -9,7 +9,6 @@ can be sent anywhere by typing its name.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
@@ -22,7 +21,7 @@ from engine.backends.line import is_here
 from engine.connection import PLACES, Connection, Detected, detect, test, test_all
 from engine.errors import AccessDenied, BadInput, NotFound
 from engine.person import LOCAL_OWNER
-from engine.providers import COMMON_PARAMS, Provider, origin, providers, typed_in
+from engine.providers import COMMON_PARAMS, Provider, providers, typed_in, variable_problem
 from engine.values import Values
 
 __all__ = ["Connection", "Detected", "Endpoints", "detect", "test", "test_all"]
@@ -35,7 +34,6 @@ NAME = "endpoints"
 ROWS_MAX = 100
 LOOK_UP_S = 5.0
 RESERVED = frozenset({"endpoint", "openai-compatible"})  # the first is what a command line types for one run
-_VARIABLE = re.compile(r"ATELIER_[A-Z0-9_]{1,60}_KEY")
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -119,7 +117,8 @@ class Endpoints:
         """Return if somebody of that role may ask the row now, and its addresses are such as it may have.
 
         A made-up key opens nothing inside our network to a student: what somebody typed and did not open to them must
-        be public as a whole. Raises AccessDenied, BadInput (`reason` endpoint_private), Unreachable, TimedOut.
+        be public as a whole. Raises AccessDenied, BadInput (`reason` endpoint_private, endpoint_variable, _key),
+        Unreachable, TimedOut.
         """
         admit(row, key, role)
         self._look_up(row, self.reach(row, role))
@@ -133,7 +132,10 @@ class Endpoints:
         return partial(self._closed, row.id)
 
     def check(self, row: Provider) -> None:
-        """Raises BadInput (`reason` endpoint_private) for a row that may have public addresses alone and has others."""
+        """Raises BadInput (`reason` endpoint_private) for a row that may have public addresses alone and has others,
+        and for one whose variable is not its own.
+        """
+        check_variable(row)
         self._look_up(row, self.reach(row))
 
     def _made(self, fields: Mapping[str, Any], shared: bool) -> Provider:
@@ -151,7 +153,7 @@ class Endpoints:
             raise BadInput(f"{row_id} is no name for an endpoint", what="id", reason="endpoint_id")
         for url in (row.base_url, *row.addresses):
             typed_in(url)
-        _check_variable(row)
+        check_variable(row)
         other = {"base_env": None} if "base_url" in given else {}  # what is typed counts, whatever the environment says
         return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses))), **other})
 
@@ -177,10 +179,13 @@ class Endpoints:
 
 def admit(row: Provider, key: str | None, role: Role) -> None:
     """A student has a key of their own and speaks to no server of this machine, unless the teacher opened the row to
-    them. Looks nothing up: `Endpoints.admit` does. Raises AccessDenied.
+    them. A stored row that names a secret of another kind, as older versions let it, is good for nobody without a key
+    of their own. Looks nothing up: `Endpoints.admit` does. Raises AccessDenied, BadInput.
     """
     if role != "teacher" and not row.students and (key is None or row.local):
         raise AccessDenied(f"{row.id} is the teacher's to open", role="teacher")
+    if key is None:
+        check_variable(row)
 
 
 def _place(url: str) -> tuple[str, int]:
@@ -201,28 +206,16 @@ def _nature(like: Provider, *, same: bool) -> dict[str, Any]:
     return whole if same else {name: value for name, value in whole.items() if name not in own}
 
 
-def _check_variable(row: Provider) -> None:
+def check_variable(row: Provider) -> None:
     """Raises BadInput for a variable that is not made for typed rows, or another row's."""
-    if row.key_env is None or _VARIABLE.fullmatch(row.key_env):
+    problem = variable_problem(row)
+    if problem is None:
         return
-    owners = [other for other in providers().values() if other.key_env == row.key_env]
-    if not owners:
-        text = "the variable of a key is called ATELIER_…_KEY"
-        raise BadInput(text, what="key_env", reason="endpoint_variable")
-    for other in owners:
-        if other.local and other.id == row.id:
-            continue
-        if not all(_host_of(other, url) for url in (row.base_url, *row.addresses)):
-            text = f"{row.key_env} belongs to {other.name}, whose hosts are others"
-            raise BadInput(text, what="key_env", reason="endpoint_key", key=row.key_env, name=other.name)
-
-
-def _host_of(row: Provider, url: str) -> bool:
-    """Whether the address is on a host of that row of providers.toml; a variable in it stands for any label."""
-    scheme, host, port = origin(re.sub(r"\{\w+\}", "any-label", row.base_url))
-    wanted = re.escape(host or "").replace(re.escape("any-label"), r"[a-z0-9-]+")
-    told = origin(url)
-    return (told[0], told[2]) == (scheme, port) and re.fullmatch(wanted, told[1] or "") is not None
+    reason, other = problem
+    if other is None:
+        raise BadInput("the variable of a key is called ATELIER_…_KEY", what="key_env", reason=reason)
+    text = f"{row.key_env} belongs to {other.name}, whose hosts are others"
+    raise BadInput(text, what="key_env", reason=reason, key=row.key_env, name=other.name)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -44,6 +44,7 @@ USUAL: frozenset[Capability] = frozenset({"cancel", "tools", "reasoning", "json_
 _WRITTEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,2000}")
 _PLACEHOLDER = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_VARIABLE = re.compile(r"ATELIER_[A-Z0-9_]{1,60}_KEY")
 COMMON_PARAMS = frozenset(param.name for param in PARAMS if param.openai)
 
 
@@ -96,9 +97,11 @@ class Provider(BaseModel):
 
     def key_of(self, base_url: str) -> str | None:
         """The key in the environment or in `.streamlit/secrets.toml`, for an address on this row's own hosts only; None
-        elsewhere or when unset.
+        elsewhere, when unset, and for a variable that this row may not name.
         """
         if self.key_env is None or origin(base_url) not in map(origin, self.all_addresses()):
+            return None
+        if variable_problem(self) is not None:  # an older version kept any name: what it names is never read
             return None
         return secret(self.key_env)
 
@@ -146,6 +149,30 @@ def typed_in(base_url: str) -> Provider:
         raise BadInput(text, what="base_url", reason="endpoint_address")
     name = parts.netloc[:80]
     return Provider(id="endpoint", name=name, base_url=base_url, params=COMMON_PARAMS)
+
+
+def variable_problem(row: Provider) -> tuple[Literal["endpoint_variable", "endpoint_key"], Provider | None] | None:
+    """Why the row may not name its variable: it is not one made for typed rows, or it is that of another row, which is
+    told, and whose hosts are others. None where it may.
+    """
+    if row.key_env is None or _VARIABLE.fullmatch(row.key_env) or providers().get(row.id) == row:
+        return None
+    owners = [other for other in providers().values() if other.key_env == row.key_env]
+    if not owners:
+        return "endpoint_variable", None
+    for other in owners:
+        at_home = other.local and other.id == row.id
+        if not at_home and not all(_host_of(other, url) for url in (row.base_url, *row.addresses)):
+            return "endpoint_key", other
+    return None
+
+
+def _host_of(row: Provider, url: str) -> bool:
+    """Whether the address is on a host of that row of providers.toml; a variable in it stands for any label."""
+    scheme, host, port = origin(re.sub(r"\{\w+\}", "any-label", row.base_url))
+    wanted = re.escape(host or "").replace(re.escape("any-label"), r"[a-z0-9-]+")
+    told = origin(url)
+    return (told[0], told[2]) == (scheme, port) and re.fullmatch(wanted, told[1] or "") is not None
 
 
 @cache

@@ -399,3 +399,30 @@ def test_perplexity_is_asked_through_responses(desk: Engine) -> None:
 def test_vertex_is_asked_for_a_list_that_it_has_not(openai_server: OpenAIStandIn) -> None:
     row = Provider(id="vertex", name="V", base_url=openai_server.base_url, quirks=frozenset({"no_model_list"}))
     assert connection.test(row).problem is None and openai_server.last.path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(("variable", "reason"), [("GITHUB_TOKEN", "variable"), ("OPENAI_API_KEY", "key")])
+def test_a_row_of_an_older_version_that_names_another_secret_is_refused_where_it_is_used(
+    desk: Engine, openai_server: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch, variable: str, reason: str
+) -> None:
+    monkeypatch.setenv(variable, "sk-hidden-1234")
+    desk.endpoints.add({"id": "room", "base_url": openai_server.base_url})
+    kept = desk.values.get("local", "endpoints")
+    desk.values.set("local", "endpoints", {"room": {**kept["room"], "key_env": variable}})
+    row = desk.endpoints.row("room")
+    assert row.key_env == variable and row.key_of(row.base_url) is None  # it is shown, to be mended
+    asked = [
+        lambda: desk.model("room/plain"),
+        lambda: desk.endpoints.test("room"),
+        lambda: embedder("openai:room:plain", desk),
+        lambda: desk.endpoints.check(row),
+    ]
+    for ask in asked:
+        with pytest.raises(BadInput) as refused:
+            ask()
+        assert refused.value.details["reason"] == f"endpoint_{reason}"
+    assert not openai_server.requests
+    desk.model("room/plain", KEY).answer([Message("user", "Hi")])  # with a key of one's own it is as good as any
+    assert openai_server.last.headers["Authorization"] == f"Bearer {KEY}"
+    desk.endpoints.add({"id": "room", "key_env": "ATELIER_ROOM_KEY"})
+    assert desk.model("room/plain").answer([Message("user", "Hi")]).text
