@@ -76,15 +76,20 @@ def test_who_acts_on_loan_spends_no_key_of_the_lender(desk: Engine, openai_serve
     assert f"Bearer {KEY}" not in asked_with(openai_server)
 
 
-def test_jobs_are_handed_the_key_and_write_it_nowhere(desk: Engine, ann: Person, openai_server: OpenAIStandIn) -> None:
+def test_jobs_are_handed_the_key_and_write_it_nowhere(
+    desk: Engine, ann: Person, openai_server: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweep = Sweep.of({"verses": (3,), "ranges": ((1, 2),), "seeds": (1,), "models": ("room/plain",)})
     one, _ = submit(desk, ann.id, sweep, role="student")
     assert desk.jobs.wait(one.id, JOB_S).state == "done"
     assert asked_with(openai_server) == {f"Bearer {KEY}"}
     line = b'{"id": "1", "question": "2+2?", "choices": ["3", "4"], "answer": 1}\n'
-    two = ask_questions(desk, ann, line, "room/plain", ["answer"], name="mine.jsonl")
-    assert desk.jobs.wait(two.id, JOB_S).state == "done"
-    assert asked_with(openai_server) == {f"Bearer {KEY}"}
+    handed: list[Any] = []
+    monkeypatch.setattr(desk.jobs, "submit", lambda *args, secrets, **_: handed.append((args, secrets)))
+    ask_questions(desk, ann, line, "room/plain", ["answer"], name="mine.jsonl")
+    bob = desk.people.join("Bob", "student")
+    ask_questions(desk, bob, line, "room/plain", ["answer"], name="mine.jsonl")
+    assert [secrets for _, secrets in handed] == [{"key": KEY}, {"key": None}] and KEY not in repr(handed[0][0])
     desk.close()
     stored = [path for path in desk.settings.home.rglob("*") if path.is_file()]
     assert stored and not any(KEY.encode() in path.read_bytes() for path in stored) and not holding(desk.settings.home)
