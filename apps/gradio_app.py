@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from apps import gradio_api, gradio_chats_api, gradio_kit, host
 from apps.gradio_chat.opened import Opened
 from apps.gradio_compare import api as compare_api
-from apps.gradio_compare import voting_api
+from apps.gradio_compare import batch_api, pictures_api, voting_api
 from apps.gradio_comptine import api as comptine_api
 from apps.gradio_documents import api as documents_api
 from apps.gradio_kit import INTERNAL, Sidebar, Ui
@@ -58,7 +58,7 @@ LOOK_S = 0.01  # how long Gradio's queues sleep between two looks
 UPLOAD_MB = 200  # of one file; what reads it has limits of its own
 OWN_THREADS = 8  # for what is not an answer: loading a page, a look at the model's state
 ENDPOINTS = (gradio_api, gradio_chats_api, comptine_api, documents_api, sampling_api, quality_api, models_api,
-             compare_api, voting_api)  # fmt: skip
+             compare_api, voting_api, pictures_api, batch_api)  # fmt: skip
 TABS: dict[str, Callable[[Ui, Sidebar, gr.Blocks], None]] = {
     "chat": chat.build,
     "documents": documents.build,
