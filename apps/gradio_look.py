@@ -94,14 +94,15 @@ CSS = """
 .compare-columns label { display: block; margin: .3rem 0; font-size: .85rem; }
 .compare-columns :is(input, select, textarea) { border: 1px solid #8886; border-radius: 4px; padding: .25rem .4rem;
   background: var(--input-background-fill); color: inherit; width: 100%; min-width: 0; }
-.compare-columns button { margin: 0; }
+.atelier-acts [role="toolbar"] button { margin: 0 !important; }
 .compare-head { display: flex; gap: .5rem; align-items: start; margin-bottom: .3rem; }
 .compare-more { margin-top: .4rem; }
 .compare-model { flex: 1; min-width: 0; display: grid; gap: .3rem; }
 .compare-model:not(:has(option[value=""]:checked)) input { display: none; }
 .compare-own { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0 .6rem; }
-.compare-text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; }
+.compare-text, .compare-columns blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 .6rem; }
 #compare-answers pre { max-height: 40vh; overflow-y: auto; }
+#compare-answers blockquote { max-height: 8rem; overflow-y: auto; }
 #compare-ask { position: sticky; bottom: 0; z-index: 30; padding: .4rem 0; background: var(--body-background-fill); }
 .atelier-picture { display: flex; flex-wrap: wrap; gap: .4rem; align-items: stretch; }
 .atelier-picture > span { align-self: center; }

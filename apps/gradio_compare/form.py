@@ -28,14 +28,14 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-act]");
   if (button && !button.disabled) trigger("click", { ...button.dataset, form: collect() });
 });
-element.addEventListener("change", () => {
-  tell();
+const keep = () => {
   const url = new URL(location.href), said = JSON.parse(collect()).map(({ model, other, system, ...own }) =>
     [model || other, ...Object.entries(own).filter(([, value]) => value).map(pair => pair.join("="))]
       .map(encodeURIComponent).join(";")).join("|");
   url.searchParams.set("ADDRESS", said);
   if (url.href !== location.href) history.replaceState(null, "", url);
-});
+};
+element.addEventListener("change", () => { tell(); keep(); });
 const all = () => document.querySelectorAll("#compare-form .compare-columns, #compare-answers .compare-columns");
 let left = 0;
 const align = () => all().forEach(one => { if (one.scrollLeft !== left) one.scrollLeft = left; });
@@ -59,7 +59,8 @@ const rest = () => {
   align();
 };
 document.addEventListener("compare-drawn", rest);
-watch("value", () => { tell(); rest(); });
+let drawn = false;  // what the page opens with needs no address
+watch("value", () => { if (drawn) keep(); drawn = true; tell(); rest(); });
 tell();
 rest();
 """

@@ -20,6 +20,7 @@ def build(place: Place) -> None:
                            elem_id="compare-pair")  # fmt: skip
         diff = gr.HTML(elem_id="compare-diff", elem_classes="atelier-slot")
         files = act_bar("compare-files")
+        new = gr.Button(t("compare.restart"), size="sm", elem_id="compare-new")
     alert = gr.HTML(elem_id="compare-alert", elem_classes="atelier-slot")
     with gr.Row(equal_height=True, elem_id="compare-ask"):
         question = gr.Textbox("", label=t("compare.input"), placeholder=t("compare.input"), show_label=False, lines=1,
@@ -27,7 +28,6 @@ def build(place: Place) -> None:
         ask = gr.Button(t("gradio.send"), variant="primary", scale=1, min_width=110, elem_id="compare-send")
         stop = gr.Button(t("compare.stop_all"), variant="stop", scale=1, min_width=110, visible="hidden",
                          elem_id="compare-stop")  # fmt: skip
-        new = gr.Button(t("compare.restart"), scale=1, min_width=160, elem_id="compare-new")
     told, outbox = (gr.Textbox("", label=t("compare.input"), elem_classes="atelier-hidden") for _ in range(2))
     parts = Parts(
         columns, answers, alert, question, ask, stop, new, under, pair, diff, files, told, outbox, gr.State("")
