@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
@@ -208,6 +211,24 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
 
 
+@cache
+def ready(language: str) -> tuple[Preset, ...]:
+    """The ready presets of that language, the English ones for a language that has none."""
+    data = _samples()
+    rows = data.get(language[:2].lower(), data["en"])
+    return tuple(Preset(row["name"], row["system"].strip(), row["params"]) for row in rows.values())
+
+
+def _all_ready() -> Iterator[Preset]:
+    for language in _samples():
+        yield from ready(language)
+
+
+@cache
+def _samples() -> dict[str, Any]:
+    return tomllib.loads(files("engine").joinpath("preset_samples.toml").read_text(encoding="utf-8"))
+
+
 class Presets:
     """A person's presets. Raises StoreFailed."""
 
@@ -219,9 +240,11 @@ class Presets:
         return self._library.names(owner, KIND)
 
     def get(self, owner: str, name: str) -> Preset:
-        """The preset of that name. Raises NotFound."""
+        """The preset of that name, the person's own before a ready one. Raises NotFound."""
         value = self._library.get(owner, KIND, name)
         if value is None:
+            if found := next((one for one in _all_ready() if one.name == name), None):
+                return found
             raise NotFound(f"no preset {name}", what="preset", key=name)
         return read_preset(json.dumps(value).encode())
 

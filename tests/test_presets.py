@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine.errors import BadInput, BadParameter, NotFound
 from engine.library import Library
 from engine.params import Params
 from engine.people import People
-from engine.presets import Preset, Presets, read_preset, write_preset
+from engine.presets import Preset, Presets, read_preset, ready, write_preset
 from engine.store import Store
 
 POET = Preset.of(
@@ -136,3 +137,18 @@ def test_values_of_another_type_are_refused(told: Any) -> None:
 def test_a_policy_that_nobody_has_is_named(value: Any) -> None:
     told = {"operation": {"fields": [{"key": "llm.prediction.contextOverflowPolicy", "value": value}]}}
     assert read_preset(json.dumps(told).encode()).unread == ("llm.prediction.contextOverflowPolicy",)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_ready_presets_are_sound_and_a_persons_own_comes_first(language: str, tmp_path: Path) -> None:
+    (crontab,) = ready(language)
+    assert crontab.to_params()["temperature"] == 0.0 and "crontab" in crontab.system
+    assert read_preset(write_preset(crontab)) == crontab
+    with closing(Store(f"sqlite:///{tmp_path / 's.sqlite3'}")) as store:
+        presets, ada = Presets(Library(store)), People(store).join("Ada", "student").id
+        assert presets.names(ada) == () and presets.get(ada, crontab.name) == crontab
+        presets.save(ada, Preset(crontab.name, "mine"))
+        assert presets.get(ada, crontab.name).system == "mine"
+        presets.drop(ada, crontab.name)
+        assert presets.get(ada, crontab.name) == crontab
+    assert ready("de") == ready("en")

@@ -14,7 +14,7 @@ from apps.gradio_chat.face import Update, Values, outgoing
 from apps.gradio_chat.pane import Pane
 from engine.errors import EngineError
 from engine.params import Params
-from engine.presets import MAX_BYTES, Preset, Presets, read_preset, write_preset
+from engine.presets import MAX_BYTES, Preset, Presets, read_preset, ready, write_preset
 
 
 class Shelf:
@@ -38,7 +38,8 @@ class Shelf:
     def fill(self, values: Values, request: gr.Request) -> Update:
         """The names to choose from, the present one chosen."""
         one = self.pane.at(values[self.pane.parts.where], request)
-        names = self.presets.names(self.ui.person(request).id)
+        own = self.presets.names(self.ui.person(request).id)
+        names = (*own, *(one.name for one in ready(self.ui.lang) if one.name not in own))
         chosen = one.chat.conversation.settings.preset
         choices = [(self.ui.t("chat_head.preset_none"), ""), *((name, name) for name in names)]
         return {self.chooser: gr.Dropdown(choices=choices, value=chosen if chosen in names else "")}

@@ -9,14 +9,15 @@ import streamlit as st
 from apps.streamlit_chat.pane import Pane
 from apps.streamlit_kit import held, plain
 from engine.params import PARAMS, Params
-from engine.presets import Preset, Presets, read_preset, write_preset
+from engine.presets import Preset, Presets, read_preset, ready, write_preset
 
 
 def preset(pane: Pane) -> None:
     """The chooser first, then saving, deleting, export and import."""
     ui, chosen = pane.ui, pane.conversation.settings.preset
     store, owner = Presets(ui.engine.library), ui.person.id
-    names = store.names(owner)
+    own = store.names(owner)
+    names = (*own, *(one.name for one in ready(ui.lang) if one.name not in own))
     st.selectbox(
         ui.t("chat_head.preset"), ("", *names), key=pane.bound("preset", chosen if chosen in names else ""),
         format_func=lambda name: name or ui.t("chat_head.preset_none"), help=ui.t("chat_head.preset_help"),
@@ -25,7 +26,7 @@ def preset(pane: Pane) -> None:
     name = st.text_input(ui.t("chat_head.preset_name"), key=pane.key("preset_name"))
     st.button(ui.t("chat_head.preset_save"), icon=":material/save:", disabled=not name.strip(), on_click=_save,
               args=(pane, name.strip()), key=pane.key("preset_save"))  # fmt: skip
-    if chosen in names:
+    if chosen in own:
         kept = store.get(owner, str(chosen))
         st.download_button(ui.t("chat_head.preset_export"), write_preset(kept), f"{kept.name}.preset.json",
                            "application/json", icon=":material/download:", type="tertiary", on_click="ignore",
