@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,9 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from apps.ui.i18n import words
+from engine.models.configuration import Configuration
 from engine.person import LOCAL
 from tests.browser.tabs import PATIENCE_MS
 from tests.gradio.conftest import Site
+from tests.models.gguf_files import gguf
 from tests.standins.app_server import wait_for
 
 pytestmark = pytest.mark.browser
@@ -234,6 +238,48 @@ def test_a_hostile_answer_runs_and_fetches_nothing(site: Site, english: Tab) -> 
         assert inside.locator(bad).count() == 0, bad
     assert "window.hit" in english.history()  # shown, not swallowed
     assert english.hosts == {urlsplit(site.address).netloc}
+
+
+def test_the_models_tab_from_the_picture_to_a_checksum(site: Site, english: Tab) -> None:
+    page, t = english.page, words("en").t
+    folder = site.engine.settings.models_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tiny.gguf").write_bytes(gguf())
+    page.get_by_role("tab", name=t("section.models"), exact=True).first.click()
+    page.locator("#models-table table").get_by_text("Tiny").wait_for()
+    page.locator("#models-picture").get_by_role("button", name=t("models_picture.interface_goes")).click()
+    page.locator("#server-addresses table").first.wait_for()
+    page.locator("#server-slots-button").click()
+    page.locator("#slots-table").get_by_text(t("models_slots.none")).wait_for()
+    page.locator("#models-endpoints-button").click()
+    page.locator("#endpoints-table").get_by_text("Ollama").first.wait_for()
+    page.locator("#models-models-button").click()
+    page.locator("#models-chosen input").fill("Tiny")
+    page.locator("#models-chosen input").press("Enter")
+    page.locator("#model-card h3").get_by_text("Tiny").wait_for()
+    page.locator("#model-files-button").click()
+    page.locator("#model-sums").click()
+    page.locator("#models-work").get_by_text(t("models_card.sha256_done", count=1)).wait_for()
+    page.locator("#model-sums-told").get_by_text(hashlib.sha256(gguf()).hexdigest()).wait_for()
+    page.get_by_role("tab", name=t("section.chat"), exact=True).click()
+    page.locator(BOX).wait_for()
+
+
+def test_reset_parameters_goes_back_to_what_the_model_has(site: Site, english: Tab) -> None:
+    page = english.page
+    site.engine.configurations.put("echo", Configuration.from_dict({"params": {"max_tokens": 77}}))
+    try:
+        number = page.locator("#param-max_tokens input[type=number]")
+        if not number.is_visible():
+            page.get_by_role("button", name="Parameters").click()
+        number.fill("5")
+        number.press("Tab")
+        page.wait_for_function("location.search.includes('max_tokens=5')")
+        page.locator("#params-reset").click()
+        page.wait_for_function("document.querySelector('#param-max_tokens input[type=number]').value === '77'")
+        assert "max_tokens" not in page.url
+    finally:
+        site.engine.configurations.remove("echo")
 
 
 def test_nothing_scrolls_sideways(french: Tab) -> None:
