@@ -30,7 +30,9 @@ def test_only_the_named_endpoints_are_public(client: Client) -> None:
     quality = ["/quality_perplexity", "/quality_quantizations", "/quality_questions", "/quality_speed"]
     models = [f"/models_{name}" for name in ("list", "card", "ps", "load", "unload", "download")]
     models += ["/endpoints_test", "/keys_create"]
-    every = plain + stored + rhyme + documents + inside + quality + models
+    compared = ["/compare", "/arena_pair", "/arena_vote", "/arena_board", "/prices", "/batch_run", "/replicate_form"]
+    compared += ["/replicate_image"]
+    every = plain + stored + rhyme + documents + inside + quality + models + compared
     assert sorted(found["named_endpoints"]) == sorted(every)
     assert not found["unnamed_endpoints"]
 
