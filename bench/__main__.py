@@ -8,6 +8,7 @@ import sys
 NAMES = {
     "chat": "raw runtime, engine, /v1, Gradio and Streamlit on the same prompts at 1, 4 and 16 users",
     "class": "30 people paste one rhyme, 8 paste different ones, while somebody says hi; with and without admission",
+    "compare": "three sides at once: first tokens against the stand-ins' clocks, local tok/s with and without",
     "comptine": "a sweep of the rhyme against the same sweep with one slot and nothing kept between cells",
     "fuzz": "10,000 requests made from the description of /v1 to the echo model, 300 to the real one; memory",
     "heavy": "chat speed while a heavy job runs beside it",

@@ -15,7 +15,7 @@ import httpx
 from engine.addresses import Reach
 from engine.backends.base import Control
 from engine.backends.http_errors import by_status, hidden, too_long
-from engine.backends.line import Line
+from engine.backends.line import Line, certificates
 from engine.errors import EngineError, ServerFailed, StreamCut, TimedOut, Unreachable
 
 ANSWER_MAX = 32 * 2**20  # bytes of an answer, or of one line of a stream
@@ -45,7 +45,7 @@ class JsonLine:
         self._model = model
         self._seconds = seconds
         # reading the certificates takes 20 ms; a context without any trusts nobody
-        tls = httpx.create_ssl_context() if address.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls = certificates() if address.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._line = Line(self.address, self._key, tls, reach=reach)
 
     def __enter__(self) -> JsonLine:

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,12 @@ READ_S = 300.0
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent", "cancel-after"}
 )
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """The certificates that are believed, read once: that takes longer than a server near by needs to answer."""
+    return httpx.create_ssl_context()
 
 
 class Line:

@@ -8,10 +8,9 @@ import contextlib
 import math
 import queue
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,7 +20,7 @@ from pydantic import SecretStr
 
 from engine.addresses import Reach
 from engine.backends.base import Control, Report, Request
-from engine.backends.line import Line, timeout
+from engine.backends.line import Line, certificates, timeout
 from engine.backends.openai_errors import mapped
 from engine.backends.toolcalls import ToolCalls
 from engine.errors import NotSupported, StreamCut
@@ -57,6 +56,11 @@ class ChunkChat(ChatOpenAI):
         if converted is not None:
             converted.generation_info = {**(converted.generation_info or {}), "raw": chunk}
         return converted
+
+
+@cache
+def _never_asked() -> httpx.AsyncClient:
+    return httpx.AsyncClient(verify=certificates(), trust_env=False)
 
 
 class OpenAICompat:
@@ -155,7 +159,7 @@ class OpenAICompat:
         try:
             line, chat = self._idle.get_nowait()
         except queue.Empty:
-            line = Line(self.base_url, self._key, self._tls, reach=self._reach, bounded=True)
+            line = Line(self.base_url, self._key, certificates(), reach=self._reach, bounded=True)
             chat = self._chat(line.client)  # 30 ms: it makes an asynchronous client, too
         line.lend(control)
         try:
@@ -179,11 +183,8 @@ class OpenAICompat:
             use_responses_api=False,
             timeout=timeout(),  # else the openai client's own ten minutes
             http_client=client,
+            http_async_client=_never_asked(),  # else it makes one, with certificates of its own
         )
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
 
 
 @dataclass

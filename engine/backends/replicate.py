@@ -26,7 +26,7 @@ from engine.addresses import Reach
 from engine.backends.base import Control, Report, Request
 from engine.backends.http_errors import hidden
 from engine.backends.json_line import PLAIN, SHOWN_MAX
-from engine.backends.line import Line
+from engine.backends.line import Line, certificates
 from engine.backends.replicate_api import (
     CALL_S,
     Described,
@@ -219,7 +219,7 @@ class Replicate:
     def tls(self) -> ssl.SSLContext:
         """What all connections trust; a context without certificates trusts nobody."""
         https = self.base_url.startswith("https")
-        return httpx.create_ssl_context() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return certificates() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def _refuse(self, request: Request) -> None:
         if request.raw is not None:

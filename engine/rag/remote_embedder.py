@@ -10,12 +10,11 @@ import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.addresses import Reach
-from engine.backends.line import Line, timeout
+from engine.backends.line import Line, certificates, timeout
 from engine.backends.openai_compat import NO_KEY
 from engine.backends.openai_errors import mapped
 from engine.errors import ServerFailed
@@ -88,7 +87,7 @@ class RemoteEmbedder:
     def _client(self) -> OpenAI:
         from openai import OpenAI
 
-        line = Line(self._base_url, self._key, httpx.create_ssl_context(), reach=self._reach, bounded=True)
+        line = Line(self._base_url, self._key, certificates(), reach=self._reach, bounded=True)
         weakref.finalize(self, line.close)
         return OpenAI(
             base_url=self._base_url,
