@@ -27,7 +27,7 @@ from engine.backends.replicate_api import Described
 from engine.errors import BadInput
 from engine.images import image_type
 from engine.replicate_form import form_of
-from tests.gradio.conftest import Site, serving
+from tests.gradio.conftest import Site
 from tests.marks import marks_in
 from tests.patience import SOON_S
 from tests.standins.app_server import wait_for
@@ -50,12 +50,6 @@ def _reached(replicate: ReplicateStandIn, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("REPLICATE_BASE_URL", replicate.base_url)
     monkeypatch.setenv("REPLICATE_API_TOKEN", KEY)
     replicate.token_s = 0.0
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with serving(tmp_path_factory.mktemp("pictures")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
