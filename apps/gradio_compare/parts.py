@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from apps.gradio_compare import arena, pictures, prices, side_by_side
+from apps.gradio_compare import arena, batch, pictures, prices, side_by_side
 from apps.gradio_compare.place import Place
 
 PARTS: Mapping[str, Callable[[Place], None]] = {
     "side": side_by_side.build,
     "vote": arena.build,
+    "batch": batch.build,
     "prices": prices.build,
     "images": pictures.build,
 }

@@ -61,7 +61,8 @@ class BatchRun:
     again; what failed is.
 
     `at_once`: requests to each provider, of a local model its slots. `keys` open remote models, by id. `wait_max`:
-    seconds that a Retry-After is waited for at most. `over` are the cells (keys) that the budget had no room for.
+    seconds that a Retry-After is waited for at most. `lent`: `owner`'s own keys of the visit do not pay. `over` are the
+    cells (keys) that the budget had no room for.
     Raises EngineError before the first question: BadInput, UnknownModel, AccessDenied; what goes wrong with one
     question is its result.
     """
@@ -69,7 +70,7 @@ class BatchRun:
     def __init__(
         self, engine: Engine, batch: Batch, file: BatchFile | None = None, *, owner: str = "local",
         role: Role = "teacher", keys: Mapping[str, str] | None = None, at_once: int | None = None,
-        wait_max: float = WAIT_MAX_S, prices: Prices | None = None,
+        wait_max: float = WAIT_MAX_S, prices: Prices | None = None, lent: bool = False,
     ) -> None:  # fmt: skip
         if at_once is not None and not 1 <= at_once <= AT_ONCE_MAX:
             raise BadParameter(f"at_once={at_once}", name="at_once", value=at_once, low=1, high=AT_ONCE_MAX)
@@ -82,7 +83,7 @@ class BatchRun:
         self._engine, self._file = engine, file
         self._owner, self._role, self._keys = owner, role, dict(keys or {})
         self._at_once, self._wait_max = at_once, wait_max
-        self._prices = prices or Prices(engine.values)
+        self._prices, self._lent = prices or Prices(engine.values), lent
         self._judge = Judge(batch, self._embed, self._ask_judge)
         self._terms: dict[str, Terms] = {}
         self._paces: dict[str, Pace] = {}
@@ -118,7 +119,8 @@ class BatchRun:
         judges = [one.model for one in self.batch.checks if one.model and one.kind == "judge"]
         budget = self.batch.budget is not None
         for name in dict.fromkeys((*self.batch.models, *judges)):
-            model = self._engine.model(name, self._keys.get(name), role=self._role, owner=self._owner)
+            spends = None if self._lent else self._owner
+            model = self._engine.model(name, self._keys.get(name), role=self._role, owner=spends)
             self._terms[name] = terms_of(model, self._prices, budget=budget, currency=self.batch.currency)
             lane = lane_of(model.card)
             wanted = max(self._slots(model), self._paces[lane].at_once if lane in self._paces else 1)
@@ -251,7 +253,7 @@ class BatchRun:
         from engine.rag.retrieval import Asking
 
         wanted = name or default_embedder()
-        asking = Asking(role=self._role, key=self._keys.get(wanted))
+        asking = Asking(role=self._role, key=self._keys.get(wanted), lent=self._lent)
         return self._engine.embedders.of(self._owner, wanted, asking).passages(texts)
 
     def _call(

@@ -31,7 +31,7 @@ def submit(
     from the cores. Raises AccessDenied, UnknownModel, BadInput, BadGrammar at once.
     """
     keys = keys_for(engine, person, batch)
-    run = BatchRun(engine, batch, owner=person.id, role=person.role, keys=keys, at_once=at_once)
+    run = BatchRun(engine, batch, owner=person.id, role=person.role, keys=keys, at_once=at_once, lent=person.lent)
     run.prepare()
     kept = file or new_file(engine.settings.home, person.id)
     kept.begin(batch)
@@ -50,15 +50,10 @@ def keys_for(engine: Engine, person: Person, batch: Batch) -> dict[str, str]:
 
     found: dict[str, str | None] = {}
     for name in _models(batch):
-        card = engine.catalog.card(name)
-        if card.endpoint:
-            row = card.endpoint.provider
-            own = engine.visit_keys.of(person.id, card.model)
-            lent = row.key_of(card.endpoint.base_url) if person.role == "teacher" or row.students else None
-            found[name] = own or lent
+        found[name] = engine.key_for(engine.catalog.card(name), person.spends or "", person.role)
     for one in batch.checks:
         if one.embedder and one.embedder.startswith(REMOTE):
-            own = engine.visit_keys.of(person.id, one.embedder)
+            own = engine.visit_keys.of(person.spends or "", one.embedder)
             found[one.embedder] = own or (key_for(one.embedder, None, engine) if person.role == "teacher" else None)
     return {name: key for name, key in found.items() if key}
 
