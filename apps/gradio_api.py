@@ -53,8 +53,7 @@ class Endpoints:
 
     def models(self, request: gr.Request | None = None) -> list[dict[str, Any]]:
         try:
-            self._person(request)
-            cards = self._ui.engine.models()
+            cards = self._ui.engine.models(self._person(request).role)
             return [{**card.to_dict(), "state": self._ui.engine.state(card).name} for card in cards]
         except EngineError as error:
             raise guard(self._ui, error) from error

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -124,10 +124,11 @@ class Sidebar:
         given = {name: values[box] for name, box in self.params.items()}
         return values[self.model], Params({name: value for name, value in given.items() if value not in (None, "")})
 
-    def from_address(self, query: Mapping[str, str]) -> dict[Any, Any]:
+    def from_address(self, query: Mapping[str, str], request: gr.Request | None = None) -> dict[Any, Any]:
         """What a link sets: model and parameters. What it sets wrongly keeps its default and is said in a note."""
         card = self._wanted(query.get("model"))
-        updates: dict[Any, Any] = {self.model: gr.Dropdown(choices=model_choices(self.ui, card), value=card.id)}
+        choices = model_choices(self.ui, card, request)
+        updates: dict[Any, Any] = {self.model: gr.Dropdown(choices=choices, value=card.id)}
         updates |= self.follow({}, card) | {self.before: card.id}
         for name, box in self.params.items():
             if name in query:
@@ -246,7 +247,7 @@ def _keep_in_address(bar: Sidebar) -> None:
 
 def _follow_address(bar: Sidebar, blocks: gr.Blocks) -> Any:
     def opened(request: gr.Request) -> dict[Any, Any]:
-        return bar.from_address(request.query_params)
+        return bar.from_address(request.query_params, request)
 
     return blocks.load(opened, None, [bar.model, bar.before, *bar.params.values()], **INTERNAL)
 
@@ -301,9 +302,16 @@ def _me(ui: Ui, request: gr.Request) -> Person | None:
     return ui.person(request) if ui.options.guarded else None
 
 
-def model_choices(ui: Ui, chosen: ModelCard) -> list[tuple[str, str]]:
+def role_of(ui: Ui, request: gr.Request | None = None) -> Literal["student", "teacher"]:
+    """Whose choices are shown: of a class a student's, until a request says who looks."""
+    if request is None:
+        return "student" if ui.options.guarded else "teacher"
+    return ui.person(request).role
+
+
+def model_choices(ui: Ui, chosen: ModelCard, request: gr.Request | None = None) -> list[tuple[str, str]]:
     """The models that can be used as (name, id); a remote one that is chosen is one of them."""
-    names = {card.id: card.name for card in ui.engine.models() if not card.problem}
+    names = {card.id: card.name for card in ui.engine.models(role_of(ui, request)) if not card.problem}
     return [(name, model_id) for model_id, name in ({chosen.id: chosen.name} | names).items()]
 
 

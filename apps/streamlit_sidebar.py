@@ -92,7 +92,7 @@ def _reset_page() -> None:
 
 
 def _model(ui: Ui) -> None:
-    cards = {card.id: card for card in ui.engine.models() if not card.problem}
+    cards = {card.id: card for card in ui.engine.models(ui.person.role) if not card.problem}
     chosen = ui.card
     cards.setdefault(chosen.id, chosen)
     st.selectbox(

@@ -51,9 +51,9 @@ class Engine(Parts):
 
         return is_lmstudio(endpoint.provider.id, endpoint.base_url)
 
-    def models(self) -> tuple[ModelCard, ...]:
-        """The models that can be chosen; files for embedding or reranking are none of them."""
-        return tuple(card for card in self.catalog.cards() if card.kind == "chat")
+    def models(self, role: Literal["teacher", "student"] = "teacher") -> tuple[ModelCard, ...]:
+        """The models that somebody of that role can choose; files for embedding or reranking are none of them."""
+        return tuple(card for card in self.catalog.cards() if card.kind == "chat" and self.may_load(card, role))
 
     def model(
         self,
@@ -77,8 +77,8 @@ class Engine(Parts):
             return self._remote(card, card.endpoint, key, role)
         with self._lock:
             model = self._models.get(card.id)
-            if model is None and role != "teacher":
-                self._admit(card)
+            if model is None:
+                self.admit(card, role)
             if model is None or self._outdated(card):
                 model = self._models[card.id] = Model(self, card, self._backend(card))
             return model
@@ -93,14 +93,19 @@ class Engine(Parts):
         brought = self.visit_keys.of(owner, card.model)
         return brought or (row.key_of(card.endpoint.base_url) if role == "teacher" or row.students else None)
 
-    def _admit(self, card: ModelCard) -> None:
-        """Return if a student may have this model loaded. What lies about in other programs' folders was put there for
-        other ends, and may fill the memory that a class needs. Raises AccessDenied.
+    def may_load(self, card: ModelCard, role: Literal["teacher", "student"]) -> bool:
+        """Whether somebody of that role may have this model of this machine loaded: a student none that lies about in
+        other programs' folders, for it was put there for other ends, and may fill the memory that a class needs; unless
+        the teacher has opened or configured it.
         """
         from engine.models.discovery import SOURCES
 
         foreign = card.source in SOURCES and card.backend == "llamacpp"
-        if foreign and card.id not in self._configured():
+        return role == "teacher" or not foreign or card.id in self._models or card.id in self._configured()
+
+    def admit(self, card: ModelCard, role: Literal["teacher", "student"]) -> None:
+        """Return if somebody of that role may have this model loaded. Raises AccessDenied."""
+        if not self.may_load(card, role):
             raise AccessDenied(f"{card.id} is the teacher's to open", role="teacher")
 
     def configuration(self, card: ModelCard) -> Configuration:

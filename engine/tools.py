@@ -98,7 +98,7 @@ def tool(name: str) -> Tool[Any]:
 def _list_models(engine: Engine, person: Person, _: NoArguments) -> dict[str, Any]:
     rows = [
         {"id": card.id, "kind": card.backend, "window": card.window, "quantization": card.quantization}
-        for card in engine.models()
+        for card in engine.models(person.role)
     ]
     return {"models": rows}
 

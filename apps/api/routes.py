@@ -49,7 +49,8 @@ async def models(call: Call) -> ASGIApp:
 def _all_listed(call: Call) -> list[dict[str, Any]]:
     engine = call.engine
     collections = engine.collections.list(call.person.reads)
-    rows = [*map(_listed, engine.catalog.cards()), *embedding_models(engine)]
+    cards = (card for card in engine.catalog.cards() if engine.may_load(card, call.person.role))
+    rows = [*map(_listed, cards), *embedding_models(engine)]
     return [*rows, *map(offered.listed, engine.published.list()), *map(grounded.listed, collections)]
 
 

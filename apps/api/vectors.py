@@ -165,11 +165,13 @@ async def _texts_only(call: Call) -> dict[str, Any]:
 
 
 def _embedder(call: Call, wanted: str | None) -> tuple[str, Embedder]:
+    from engine.rag.embedders import admit_choice
     from engine.rag.retrieval import Asking
 
     name = embedder_name(call.engine, wanted)
     meter(call.request.scope).model = name
     try:
+        admit_choice(name, call.engine, call.person.role)
         return name, call.engine.embedders.of(call.person.id, name, Asking(call.person.role, lent=call.person.lent))
     except NotFound as error:
         raise UnknownModel(error.message, model=wanted or name) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.gradio_kit import Ui
+from apps.gradio_kit import Ui, role_of
 from engine.comptine.charts import CHARTS
 from engine.comptine.grid import Sweep
 from engine.comptine.overflow import OVERFLOW_POLICIES
@@ -118,7 +118,7 @@ def _form(ui: Ui) -> dict[str, Any]:
             boxes["places"] = several("places", "comptine_sweep.places", named("comptine.places", PLACES), ["after"])
             boxes["languages"] = several("languages", "comptine.language", named("language", LANGUAGES), ["fr"])
         with gr.Row():
-            models = [(card.name, card.id) for card in ui.engine.models() if not card.problem]
+            models = [(card.name, card.id) for card in ui.engine.models(role_of(ui)) if not card.problem]
             boxes["models"] = several("models", "comptine_sweep.models", models, [])
             boxes["policy"] = gr.Dropdown(named("comptine.policies", OVERFLOW_POLICIES), value=OVERFLOW_POLICIES[0],
                                           min_width=200, label=t("comptine.policy"),

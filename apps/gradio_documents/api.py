@@ -24,6 +24,7 @@ from engine.rag import indexing, sources
 from engine.rag.answering import Answering, Grounded, answer
 from engine.rag.chatting import retrieval
 from engine.rag.collections import Collection
+from engine.rag.embedders import admit_choice
 from engine.rag.evaluation import Configuration, Hit, standard
 from engine.rag.grounding import MODES
 from engine.rag.retrieval import Asking, default, search
@@ -179,6 +180,8 @@ def _made(engine: Engine, person: Person, name: str, options: Mapping[str, Any])
     wrong = [field for field in options if field not in cut and field != "embedder"]
     if wrong or not isinstance(embedder, str | None):
         raise BadInput("options are embedder, kind, size, overlap", name="options", value=str(options)[:200])
+    if embedder is not None:
+        admit_choice(embedder, engine, person.role)
     return engine.collections.create(person.id, name, embedder, Splitting(**cut))
 
 

@@ -42,9 +42,8 @@ class ModelsEndpoints:
 
     def every(self, request: gr.Request | None = None) -> list[dict[str, Any]]:
         try:
-            self._person(request)
-            engine = self._ui.engine
-            return [{**card.to_dict(), "state": engine.state(card).name} for card in engine.models()]
+            person, engine = self._person(request), self._ui.engine
+            return [{**card.to_dict(), "state": engine.state(card).name} for card in engine.models(person.role)]
         except EngineError as error:
             raise guard(self._ui, error) from error
 

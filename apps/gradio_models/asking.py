@@ -129,7 +129,7 @@ class Asking:
             card = engine.catalog.card(name)
         except EngineError as error:
             return {parts.told: kit.error_html(error, self.ui)}
-        box = gr.Dropdown(choices=kit.model_choices(self.ui, card), value=card.id)
+        box = gr.Dropdown(choices=kit.model_choices(self.ui, card, request), value=card.id)
         return {parts.told: paragraph(self.ui.t("models_endpoint.used", name=card.name)), self.desk.bar.model: box}
 
     def keep(self, values: Values, request: gr.Request) -> Update:

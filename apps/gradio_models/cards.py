@@ -46,7 +46,7 @@ class Cards:
     def look(self, values: Values, request: gr.Request) -> Update:
         """All models that match, and one of them chosen: the one that was, else that of the left column."""
         parts, words, engine = self.parts.list, self.ui.words, self.ui.engine
-        cards = engine.models()
+        cards = engine.models("teacher" if self.desk.is_teacher(request) else "student")
         found = shown.matching(cards, str(values[parts.filter] or ""), words)
         rows = table_html(shown.head(words), shown.rows(engine, found, words)) if found else ""
         notes = [words.t("models_table.none")] if not found else shown.problems(found, words)
@@ -82,7 +82,7 @@ class Cards:
     def use(self, chosen: str, request: gr.Request) -> Any:
         """The model for every page."""
         card = self.ui.engine.catalog.card(chosen)
-        return gr.Dropdown(choices=kit.model_choices(self.ui, card), value=card.id)
+        return gr.Dropdown(choices=kit.model_choices(self.ui, card, request), value=card.id)
 
     def card(self, values: Values, request: gr.Request) -> Update:
         """What the header says, what it can do, how many people it carries, and the memory it would take."""

@@ -25,7 +25,7 @@ def split(panes: Sequence[Pane]) -> None:
     ui = panes[0].ui
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", key="chat.split"):
         if len(panes) > 1:
-            cards = {card.id: card for card in ui.engine.models() if not card.problem}
+            cards = {card.id: card for card in ui.engine.models(ui.person.role) if not card.problem}
             cards.setdefault(panes[1].card.id, panes[1].card)
             st.selectbox(ui.t("chat_two.model"), list(cards), key=panes[1].bound("model", panes[1].card.id), width=300,
                          format_func=lambda name: cards[name].name)  # fmt: skip

@@ -42,7 +42,7 @@ def _form(desk: Desk, job: Job | None) -> None:
                  help=t("compare_batch.prompts_help"), **LASTS)  # fmt: skip
     file = st.file_uploader(t("compare_batch.table"), ["csv", "tsv", "jsonl"], key=_key(desk, "file"),
                             max_upload_size=FILE_MB, help=t("compare_batch.table_help"))  # fmt: skip
-    choices = {card.id: card.name for card in desk.ui.engine.models() if not card.problem}
+    choices = {card.id: card.name for card in desk.ui.engine.models(desk.ui.person.role) if not card.problem}
     st.multiselect(t("compare_batch.models"), list(choices), key=_key(desk, "models"), accept_new_options=True,
                    format_func=lambda name: choices.get(name, name), help=t("compare_batch.models_help"),
                    **LASTS)  # fmt: skip

@@ -60,7 +60,7 @@ class Desk(Bound):
     @cached_property
     def cards(self) -> tuple[ModelCard, ...]:
         """The models of this machine that can be asked."""
-        return tuple(self.ui.engine.models())
+        return tuple(self.ui.engine.models(self.ui.person.role))
 
     @cached_property
     def recorded(self) -> dict[str, str]:

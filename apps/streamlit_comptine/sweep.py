@@ -89,7 +89,7 @@ def _form(desk: Desk) -> None:
     with st.expander(t("comptine_sweep.more")):
         _several(desk, st, "shots", (0, 1), values, str)
         _several(desk, st, "places", PLACES, values, lambda name: t(f"comptine.places.{name}"))
-        cards = {card.id: card.name for card in desk.ui.engine.models() if not card.problem}
+        cards = {card.id: card.name for card in desk.ui.engine.models(desk.ui.person.role) if not card.problem}
         _several(desk, st, "models", tuple(cards), values, lambda name: cards.get(name, name))
         st.toggle(t("comptine.strict"), key=desk.bound("grid.strict", values["strict"]), on_change=_changed,
                   args=(desk, "strict"), help=t("comptine_sweep.strict_help"))  # fmt: skip

@@ -144,10 +144,11 @@ class Desk(Bound):
 
     def make(self, name: str, **settings: Any) -> Collection:
         """A new collection, open from now on; with the embedder of this machine unless told. Raises EngineError."""
-        from engine.rag.embedders import default_embedder
+        from engine.rag.embedders import admit_choice, default_embedder
 
-        made = self.ui.engine.collections.create(self.owner, name, settings.pop("embedder", default_embedder()),
-                                                 **settings)  # fmt: skip
+        embedder = settings.pop("embedder", default_embedder())
+        admit_choice(embedder, self.ui.engine, self.ui.person.role)
+        made = self.ui.engine.collections.create(self.owner, name, embedder, **settings)
         self.open(made.id)
         return made
 

@@ -44,7 +44,8 @@ class Desk(Kept):
     @cached_property
     def cards(self) -> dict[str, ModelCard]:
         """The models by id; the one chosen in the left column too where it is elsewhere."""
-        found = {card.id: card for card in self.ui.engine.catalog.cards()}
+        engine, role = self.ui.engine, self.ui.person.role
+        found = {card.id: card for card in engine.catalog.cards() if engine.may_load(card, role)}
         found.setdefault(self.ui.card.id, self.ui.card)
         return found
 

@@ -101,6 +101,14 @@ def embedder(
     raise NotFound(f"no embedder {name!r}", what="embedder", key=name)
 
 
+def admit_choice(name: str, engine: Engine, role: Role) -> None:
+    """Return if somebody of that role may choose this embedder for something that others' questions will open with all
+    powers: a path is the teacher's, and so is another program's file. Raises AccessDenied, NotFound.
+    """
+    if name.startswith(GGUF) and role != "teacher":
+        _file(name, engine, role)
+
+
 def key_for(name: str, key: str | None = None, engine: Engine | None = None) -> str | None:
     """The key that this embedder needs in another process: the one given, or the environment's; None for local ones."""
     if not name.startswith(REMOTE):
@@ -146,6 +154,7 @@ def _file(name: str, engine: Engine, role: Role) -> Path:
     wanted = name.removeprefix(GGUF)
     card = next((card for card in engine.catalog.cards() if card.id == wanted.casefold() and card.files), None)
     if card is not None:
+        engine.admit(card, role)
         return card.files[0].path
     if role != "teacher":  # a path tells what lies on this machine
         raise AccessDenied(f"{name} is the teacher's to open", role="teacher")

@@ -64,6 +64,7 @@ def _file(name: str, engine: Engine, role: str) -> Path:
     wanted = name.removeprefix(GGUF)
     card = next((card for card in engine.catalog.cards() if card.id == wanted.casefold() and card.files), None)
     if card is not None:
+        engine.admit(card, "teacher" if role == "teacher" else "student")
         return card.files[0].path
     if role != "teacher":  # a path tells what lies on this machine
         raise AccessDenied(f"{name} is the teacher's to open", role="teacher")
