@@ -51,9 +51,12 @@ def _head(desk: Desk) -> None:
     """The examples, or what was asked; what can be done with all columns at once."""
     t = desk.ui.t
     asked = desk.run is not None and desk.run.turns
-    st.markdown(f"**{plain(compare.beginning(asked[-1].question))}**" if asked else t("compare.empty"))
-    blank(1) if asked else _examples(desk)
-    st.caption(t("compare.new_columns")) if asked and not desk.fits else blank(1)
+    if asked:
+        st.markdown(f"**{plain(compare.beginning(asked[-1].question))}**")
+        st.caption("" if desk.fits else t("compare.new_columns"))
+    else:
+        st.markdown(t("compare.empty"))
+        _examples(desk)
     with st.container(horizontal=True, key=desk.key("all")):
         st.button(t("compare.add"), icon=":material/add_column_right:", type="tertiary", help=t("compare.add_help"),
                   key=desk.key("add"), on_click=_add, args=(desk,),
@@ -65,7 +68,8 @@ def _head(desk: Desk) -> None:
             st.button(t("compare.restart"), icon=":material/restart_alt:", type="tertiary", on_click=desk.restart,
                       help=t("compare.restart_help"), key=desk.key("restart"))  # fmt: skip
     with st.container():
-        desk.show_failure() if desk.get("failure") else blank(2)
+        desk.show_failure()
+        blank(2)  # the alert and its details of the run before
 
 
 def _add(desk: Desk) -> None:
