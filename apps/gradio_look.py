@@ -102,7 +102,6 @@ CSS = """
 .compare-own { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0 .6rem; }
 .compare-text, .compare-columns blockquote { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 .6rem; }
 #compare-answers pre { max-height: 40vh; overflow-y: auto; }
-#compare-answers blockquote { max-height: 8rem; overflow-y: auto; }
 #compare-ask { position: sticky; bottom: 0; z-index: 30; padding: .4rem 0; background: var(--body-background-fill); }
 .atelier-picture { display: flex; flex-wrap: wrap; gap: .4rem; align-items: stretch; }
 .atelier-picture > span { align-self: center; }

@@ -66,7 +66,7 @@ def _before(turn: Turn, at: int) -> str:
 
 
 def _asked(turn: Turn) -> str:
-    return f'<blockquote class="compare-text">{html.escape(turn.question)}</blockquote>'
+    return f'<blockquote class="compare-text">{html.escape(compare.beginning(turn.question))}</blockquote>'
 
 
 def _said(view: SideView) -> str:

@@ -20,9 +20,11 @@ from apps.gradio_chat.trace import own_address
 from apps.gradio_compare import columns, reading
 from apps.gradio_compare.form import form_html
 from apps.gradio_compare.kept import Comparisons, Open
+from apps.gradio_documents.desk import lines_html
 from apps.gradio_kit import Sidebar, Ui
 from apps.ui import compare, present
 from apps.ui.compare import FILES, Settings
+from engine.compare.side import QUESTION_MAX
 from engine.errors import EngineError
 from engine.params import Params
 from engine.person import Person
@@ -75,6 +77,9 @@ class Desk:
         shown = tuple(self._recorded) if self.ui.options.demo else ()
         now = reading.told(values[parts.told]) or reading.addressed(request.query_params)
         updates = self._form(now or compare.start(values[self.bar.model], engine.models(), shown))
+        link = request.query_params.get("prompt")
+        if link and not values[parts.told]:  # it fills the box and sends nothing
+            updates[parts.question] = link[:QUESTION_MAX]
         if self._found(values, request) is None:
             updates[parts.answers] = columns.empty_html(self.ui, tuple(self._recorded))
         return updates
@@ -102,7 +107,9 @@ class Desk:
         if act == "again":
             yield from self._again(values, request, now, at)
         elif act in ("add", "drop") and now:
-            yield self._form(compare.added(now) if act == "add" else compare.removed(now, at))
+            yield self._form(compare.added(now) if act == "add" else compare.removed(now, at)) | self._anew(
+                values, request
+            )
         elif act == "halt":
             yield {self.parts.alert: self._stopped(self._found(values, request), at)}
         else:
@@ -231,6 +238,11 @@ class Desk:
     def _recorded(self) -> Mapping[str, str]:
         """Names of the recorded answers by their ids."""
         return compare.recorded_names(self.ui.words)
+
+    def _anew(self, values: Values, request: gr.Request) -> Update:
+        """That another number of columns is another comparison, where one is open."""
+        note = self.ui.t("compare.new_columns") if self._found(values, request) else ""
+        return {self.parts.alert: lines_html([note])}
 
     def _unchanged(self) -> Update:
         """An update that changes nothing; of a generator without any, Gradio would empty all its outputs."""

@@ -22,7 +22,7 @@ def wire(desk: Desk, place: Place) -> None:
     parts, read = desk.parts, desk.inputs
     told = _TELL.format(at=_place(read, parts.told), collect=COLLECT)
     seen = [place.section.select, place.tab.select]
-    gr.on(seen, desk.opened, read, [parts.form, parts.answers], js=told, **INTERNAL)
+    gr.on(seen, desk.opened, read, [parts.form, parts.answers, parts.question], js=told, **INTERNAL)
     asking = (
         gr.on([parts.ask.click, parts.question.submit], desk.asked, read, parts.written, js=told, **INTERNAL),
         parts.form.click(desk.acted, read, parts.written, trigger_mode="multiple", **INTERNAL),

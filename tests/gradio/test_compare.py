@@ -129,7 +129,7 @@ def test_what_cannot_be_compared_is_a_sentence(client: Client) -> None:
             client.predict(**{"question": "x", "models": ["echo", "echo"], **given}, api_name="/compare")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def desk(site: Site) -> Desk:
     """The handlers over components that no browser shows."""
 
@@ -191,6 +191,8 @@ def test_a_second_question_is_another_turn(desk: Desk) -> None:
     for update in desk.acted(values(desk, where=where), clicked, ME):
         again |= update
     assert "maximum length reached" in again[desk.parts.answers]
+    (added,) = desk.acted(values(desk, where=where), event(act="add", form=json.dumps([row, row])), ME)
+    assert "begins a new comparison" in added[desk.parts.alert]
     other = asked(desk, "third", *[{"model": "echo"}] * 3, where=where)
     assert other[desk.parts.where] != where and ">first<" not in other[desk.parts.answers]
 
@@ -234,6 +236,9 @@ def test_what_an_address_names_and_what_a_browser_makes_up(desk: Desk) -> None:
     assert 'value="0.5"' in drawn and 'value="lmstudio/plain"' in drawn
     plain = desk.opened(first, ME)
     assert plain[desk.parts.form].count("<section") == 2 and "Two temperatures" in plain[desk.parts.answers]
+    there.query_params = {"prompt": "Why?"}
+    assert desk.opened(first, there)[desk.parts.question] == "Why?"  # and nothing is asked
+    assert desk.parts.question not in desk.opened(values(desk), there) | plain
     assert reading.told("[1, null]") == () and reading.told('{"model": 1}') == () and reading.told("nan") == ()
     assert len(reading.told(json.dumps([{"model": "x" * 5000}] * 50))) == 6
     with pytest.raises(StopIteration):
