@@ -199,7 +199,7 @@ class Parts:
         from engine.endpoints import Endpoints
 
         allowed = frozenset(self.settings.private_hosts.split())
-        return Endpoints(self.values, private_hosts=allowed, changed=self.visit_keys.forget_endpoint)
+        return Endpoints(self.values, private_hosts=allowed, changed=self._endpoint_changed)
 
     @part
     def remotes(self) -> Remotes:
@@ -252,8 +252,13 @@ class Parts:
         return Microscope(self.settings)
 
     def _vying(self) -> tuple[str, ...]:
-        """The models for chatting on this machine, `echo` only where there are not two others."""
-        found = [card.id for card in self.catalog.cards() if card.kind == "chat" and not card.problem]
+        """The models for chatting on this machine that students may have too: none of other programs' folders, and
+        `echo` only where there are not two others.
+        """
+        from engine.models.discovery import SOURCES
+
+        cards = [card for card in self.catalog.cards() if card.kind == "chat" and card.source not in SOURCES]
+        found = [card.id for card in cards if not card.problem]
         real = tuple(model for model in found if model != "echo")
         return real if len(real) > 1 else tuple(found)
 
@@ -282,6 +287,12 @@ class Parts:
         except StoreFailed as error:
             log.warning("typed endpoints cannot be read: %s", error.message)
             return providers()
+
+    def _endpoint_changed(self, row: str) -> None:
+        """Nobody's key of a visit, and no embedder that is open, is for what the endpoint is now."""
+        self.visit_keys.forget_endpoint(row)
+        if "embedders" in self.__dict__:
+            self.__dict__["embedders"].forget(row)
 
     def _forget(self) -> None:
         """Remove what is kept outside the store of people who are gone."""

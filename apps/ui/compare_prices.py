@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from apps.ui.compare_figures import money
-from apps.ui.i18n import Words
+from apps.ui.i18n import WIDE, Words
 from engine.compare.price_table import Class, ModelPrice
 from engine.errors import BadInput
 from engine.providers import providers
@@ -25,6 +26,7 @@ CLASS: Mapping[str, tuple[int, int]] = {  # what it is at first and at most
     "tokens_out": (300, 1_000_000),
 }
 CURRENCY = "EUR"
+_PATH = re.compile(r"https?://([^/\s,]+)[^\s,]*")  # of an address, the host is enough in a cell
 
 
 def group_of(values: Mapping[str, Any]) -> Class:
@@ -52,16 +54,31 @@ def _row(one: ModelPrice, group: Class, words: Words) -> Row:
     window = words.number(one.window) if one.window else unknown
     first = (row.name if row else one.provider, one.model)
     if price is None:
-        return (*first, unknown, unknown, unknown, window, _weights(one, words), unknown, one.homepage or "")
+        return (
+            *first,
+            unknown,
+            unknown,
+            unknown,
+            window,
+            _weights(one, words),
+            unknown,
+            _PATH.sub(r"\1", one.homepage or ""),
+        )
     amounts = (price.input_per_million, price.output_per_million, price.cached_per_million)
-    read, written, cached = (unknown if amount is None else money(amount, price.currency, words) for amount in amounts)
+    read, written, cached = (unknown if amount is None else _exact(amount, price.currency, words) for amount in amounts)
     if not price.by_tokens:
         read = written = cached = _by_other(price.per_second, price.per_request, price.currency, words)
     total = group.cost(price)
     cost = unknown if total is None else money(Decimal(total), price.currency, words)
-    source = words.t("compare_prices.own_source") if one.own else price.source
+    source = words.t("compare_prices.own_source") if one.own else _PATH.sub(r"\1", price.source)
     dated = f"{source}, {price.as_of}" if price.as_of else source
     return (*first, read, written, cached, window, _weights(one, words), cost, dated)
+
+
+def _exact(amount: Decimal, currency: str, words: Words) -> str:
+    """A list price with all its digits, two at least."""
+    exponent = amount.normalize().as_tuple().exponent
+    return f"{words.number(float(amount), max(2, -int(exponent)))}{WIDE}{currency}"
 
 
 def _by_other(second: Decimal | None, request: Decimal | None, currency: str, words: Words) -> str:

@@ -80,7 +80,8 @@ def intervals_html(board: Board, names: Mapping[str, str], words: Words) -> str:
     standings = board.ratings.standings
     if len(standings) < 2:
         return ""
-    low, high = min(one.low for one in standings), max(one.high for one in standings)
+    ends = [end for one in standings for end in (one.low, one.high, one.rating) if end is not None]
+    low, high = min(ends), max(ends)
     span = max(high - low, 1.0)
     lines = "".join(_interval(one, names.get(one.model, one.model), low, span, words) for one in standings)
     scale = f"{words.number(low)} … {words.number(high)}"
@@ -88,10 +89,11 @@ def intervals_html(board: Board, names: Mapping[str, str], words: Words) -> str:
 
 
 def _interval(one: Standing, name: str, low: float, span: float, words: Words) -> str:
-    begin, length, point = ((value - low) / span for value in (one.low, one.high - one.low + low, one.rating))
+    begin, end = (one.rating if value is None else value for value in (one.low, one.high))
     told = html.escape(f"{name}: {_rating(one, words)}", quote=True)
-    bar = f"left:{100 * begin:.1f}%;width:{max(100 * length, 0.5):.1f}%;background:{OKABE_ITO['sky']}"
-    dot = f"left:calc({100 * point:.1f}% - .35rem);background:{OKABE_ITO['blue']}"
+    left, width, point = (100 * share / span for share in (begin - low, end - begin, one.rating - low))
+    bar = f"left:{left:.1f}%;width:{width:.1f}%;background:{OKABE_ITO['sky']}"
+    dot = f"left:calc({point:.1f}% - .35rem);background:{OKABE_ITO['blue']}"
     return (
         f'<div role="img" aria-label="{told}" style="margin:.25rem 0"><div>{html.escape(name)}</div>'
         f'<div style="position:relative;height:.8rem;border-left:1px solid #8886;border-right:1px solid #8886">'
@@ -101,4 +103,6 @@ def _interval(one: Standing, name: str, low: float, span: float, words: Words) -
 
 
 def _rating(one: Standing, words: Words) -> str:
+    if one.low is None or one.high is None:
+        return words.t("compare_vote.few", rating=one.rating)
     return words.t("compare_vote.rating", rating=one.rating, low=one.low, high=one.high)

@@ -74,7 +74,7 @@ def _board(board: Board, out: Output) -> None:
         out.json(board.to_dict())
         return
     rows = [
-        (one.model, f"{one.rating:.0f}", f"{one.low:.0f}…{one.high:.0f}", f"{one.elo:.0f}",
+        (one.model, f"{one.rating:.0f}", _interval(one.low, one.high), f"{one.elo:.0f}",
          *map(str, (one.votes, one.won, one.lost, one.tied)))
         for one in board.ratings.standings
     ]  # fmt: skip
@@ -82,3 +82,7 @@ def _board(board: Board, out: Output) -> None:
         out.line(harmless(line))
     more = " (a model won or lost everything: a weak prior keeps its rating finite)" if board.ratings.separated else ""
     out.line(f"{board.ratings.votes} votes count, {board.uncounted} do not{more}")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "too few votes" if low is None or high is None else f"{low:.0f}…{high:.0f}"

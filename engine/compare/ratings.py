@@ -21,6 +21,7 @@ SCALE = 400 / np.log(10)
 MEAN = 1000.0
 ROUNDS = 300
 ELO_K = 4.0  # FastChat's: slow, since its order of the votes should matter little
+FEW = 10  # votes of a model
 PRIOR = 0.5  # of a virtual tie between all pairs, where the votes alone have no finite answer
 _STEPS = 40
 _NEAR = 1e-9
@@ -40,12 +41,14 @@ class Battle:
 
 @dataclass(frozen=True)
 class Standing:
-    """A model's place: `rating` with its 95 % interval `low`…`high`, and `elo`, in points; counts of its votes."""
+    """A model's place: `rating` with its 95 % interval `low`…`high`, and `elo`, in points; counts of its votes. With
+    fewer than 10 of these, drawing them again says nothing, and there is no interval.
+    """
 
     model: str
     rating: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     elo: float
     votes: int
     won: int
@@ -88,10 +91,12 @@ def rate(battles: Iterable[Battle], *, rounds: int = ROUNDS, seed: int = 0) -> R
     again = _resampled(cells, rounds, seed, len(names))
     low, high = np.percentile(strengths(again)[0], [2.5, 97.5], axis=0)
     elos = elo(known)
-    rows = [
-        Standing(name, float(points[0, i]), float(low[i]), float(high[i]), elos[name], *_counts(cells, i, len(names)))
-        for i, name in enumerate(names)
-    ]
+    rows = []
+    for i, name in enumerate(names):
+        counts = _counts(cells, i, len(names))
+        enough = counts[0] >= FEW
+        bounds = float(low[i]) if enough else None, float(high[i]) if enough else None
+        rows.append(Standing(name, float(points[0, i]), bounds[0], bounds[1], elos[name], *counts))
     return Ratings(tuple(sorted(rows, key=lambda row: -row.rating)), len(known), bool(separated[0]))
 
 
