@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from apps.streamlit_compare import arena, batch, prices, side_by_side
+from apps.streamlit_compare import arena, batch, pictures, prices, side_by_side
 from apps.streamlit_compare.desk import Desk
 from apps.streamlit_kit import guard
 from apps.ui.compare import TABS, Tab
@@ -16,6 +16,7 @@ SHOWN: Mapping[Tab, Callable[[Desk], None]] = {
     "vote": arena.show,
     "batch": batch.show,
     "prices": prices.show,
+    "images": pictures.show,
 }
 
 
