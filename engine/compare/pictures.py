@@ -199,7 +199,9 @@ def fetched(backend: Replicate, output: Any, control: Control) -> Iterator[Pictu
     told = output if isinstance(output, list) else [output]
     places = [one for one in told if isinstance(one, str) and one.startswith(("http://", "https://", "data:"))]
     if not places:
-        raise NotSupported("the model gave no picture", capability="pictures", backend=backend.name)
+        raise NotSupported(
+            "the model gave no picture", capability="pictures", reason="no_picture", backend=backend.name
+        )
     for at, place in enumerate(places[:PICTURES_MAX], 1):
         if control.stopped:
             return
@@ -230,7 +232,12 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def _opened(engine: Engine, model_id: str, owner: str, role: Role, key: str | None) -> tuple[ModelCard, Replicate]:
     model = engine.model(model_id, key, role=role, owner=owner)
     if not isinstance(model.backend, Replicate):
-        raise NotSupported(f"{model.card.id} makes no pictures here", capability="pictures", backend=model.backend.name)
+        raise NotSupported(
+            f"{model.card.id} makes no pictures here",
+            capability="pictures",
+            reason="no_picture",
+            backend=model.backend.name,
+        )
     return model.card, model.backend
 
 

@@ -28,6 +28,7 @@ KEY = "r8_stand-in-0123456789abcdef"
 WORDS = ("Hello", " from", " the", " stand-in", ".")
 VERSION = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
 OPENAPI = Path(__file__).parents[3] / "shared" / "openapi" / "replicate.json"
+IMAGES = ("image", "flux")  # names of models that make pictures begin so
 NOW = "2026-11-22T06:00:00.000Z"
 PROMPT_TOKENS = 7
 THROTTLED = {"detail": "Request was throttled. Expected available in 1 second."}
@@ -76,7 +77,7 @@ def schema(name: str) -> dict[str, Any] | None:
         inputs = {"messages": {"type": "array", "items": {"type": "object"}, "x-order": 0},
                   "max_completion_tokens": {"type": "integer", "x-order": 1}}  # fmt: skip
         required = []
-    elif name.startswith("image"):
+    elif name.startswith(IMAGES):
         inputs, required, named = image_inputs()
         output = {"type": "array", "items": {"type": "string", "format": "uri"}}
     shaped = {"Input": {"type": "object", "title": "Input", "properties": inputs, "required": required},
@@ -204,7 +205,7 @@ class ReplicateStandIn:
         if self._waits(job, 3600.0 if name == "slow-boot" else self.boot_s):
             return
         with self.changed:
-            job.status, job.logs = "processing", LOGS if name.startswith("image") else ""
+            job.status, job.logs = "processing", LOGS if name.startswith(IMAGES) else ""
             self.changed.notify_all()
         for number, piece in enumerate(self.pieces(job)):
             if name == "stall" and number == 1 and self._waits(job, 3600.0):
@@ -226,7 +227,7 @@ class ReplicateStandIn:
     def pieces(self, job: Job) -> list[str]:
         """The output, bounded by whatever the model calls its limit."""
         name = job.name
-        if name.startswith("image"):
+        if name.startswith(IMAGES):
             wanted = job.input.get("num_outputs", 1)
             return [f"{self.stream_host}/files/{job.id}/{self.file_of(name, at)}" for at in range(wanted)]
         if name in ("failed", "too-long"):
@@ -247,7 +248,7 @@ class ReplicateStandIn:
         """The prediction as JSON."""
         own = f"{self.base_url}/predictions/{job.id}"
         urls = {"get": own, "cancel": f"{own}/cancel", "web": f"https://replicate.com/p/{job.id}"}
-        if job.name not in ("no-stream", "instant") and not job.name.startswith("image"):
+        if job.name not in ("no-stream", "instant") and not job.name.startswith(IMAGES):
             urls["stream"] = f"{self.stream_host}/v1/streams/{job.id}"
         if job.name == "strange-stream":
             urls["stream"] = "http://169.254.169.254/latest/meta-data"
@@ -269,7 +270,7 @@ class ReplicateStandIn:
         if job.ended is None or job.name == "no-metrics":
             return {}
         spent = {"predict_time": 1.25, "total_time": 1.5}
-        if job.status != "succeeded" or job.name.startswith("image"):
+        if job.status != "succeeded" or job.name.startswith(IMAGES):
             return spent
         return spent | {"input_token_count": PROMPT_TOKENS, "output_token_count": len(job.output),
                         "tokens_per_second": 40.0, "time_to_first_token": 0.25}  # fmt: skip
