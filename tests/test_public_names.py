@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import engine
-from engine import comptine, models, quality, rag, sampling
+from engine import compare, comptine, models, quality, rag, sampling
 
 
 def test_all_is_sorted_and_everything_in_it_exists() -> None:
@@ -24,7 +24,7 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
     assert not heavy & set(loaded)
 
 
-@pytest.mark.parametrize("package", [comptine, models, quality, rag, sampling])
+@pytest.mark.parametrize("package", [compare, comptine, models, quality, rag, sampling])
 def test_a_packages_names_are_sorted_and_none_is_hidden_by_a_module(package: ModuleType) -> None:
     names = package.__all__
     assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))

@@ -93,7 +93,7 @@ def test_the_recordings_are_compared_without_weights_and_cost_nothing(desk: Engi
     comparison.ask(shortest.question)
     first = comparison.views()[0]
     assert first.recorded and first.status == "running"
-    assert comparison.wait(120)
+    assert comparison.wait(240)
     views = comparison.views()
     assert views[0].live.text == shortest.text and views[0].error is None and views[1].live.text
     assert all(view.recorded and view.card and view.card.backend == "recorded" for view in views)

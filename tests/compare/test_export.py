@@ -105,7 +105,7 @@ def test_a_real_comparison_goes_out_in_all_four() -> None:
     comparison = Comparison(engine, [Side("echo"), Side("echo", Params(max_tokens=1), "Be brief.")])
     for question in ("un deux", "trois quatre"):
         comparison.ask(question)
-        assert comparison.wait(60)
+        assert comparison.wait(240)
     told = comparison.report()
     engine.close()
     assert json.loads(json_of(told)) == told.to_dict()

@@ -16,7 +16,7 @@ from engine.providers import Provider, typed_in
 from tests.marks import marks_in
 from tests.standins.openai_server import KEY, OpenAIStandIn
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 ENDLESS = {"answer": "one " + "and more " * 2000, "delay": 0.1}  # it cannot end before it is stopped
 
 
