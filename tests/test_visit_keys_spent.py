@@ -14,8 +14,10 @@ from apps.api.routes import api
 from engine import Engine, Settings
 from engine.comptine.grid import Sweep
 from engine.comptine.sweep import submit
+from engine.errors import AccessDenied
 from engine.person import Person
 from engine.quality.asking import ask_questions
+from engine.rag.retrieval import Asking
 from tests.marks import holding
 from tests.patience import JOB_S
 from tests.standins.openai_server import KEY, OpenAIStandIn
@@ -99,3 +101,16 @@ def test_no_page_opens_an_embedder_but_in_somebodys_name() -> None:
     """`embedders.get` has the teacher's powers and keys."""
     pages = [path for folder in ("apps", "pages") for path in (ROOT / folder).rglob("*.py")]
     assert pages and not [str(path) for path in pages if "embedders.get(" in path.read_text(encoding="utf-8")]
+
+
+def test_an_embedder_that_is_open_is_no_longer_asked_where_its_endpoint_has_changed(
+    desk: Engine, openai_server: OpenAIStandIn
+) -> None:
+    anne = desk.people.join("Anne", "student").id
+    desk.visit_keys.put(anne, "room/plain", KEY)
+    opened = desk.embedders.of(anne, "openai:room:plain", Asking("student"))
+    assert desk.embedders.of(anne, "openai:room:plain", Asking("student")) is opened
+    desk.endpoints.add({"id": "room", "students": False})
+    desk.visit_keys.put(anne, "room/plain", KEY)  # the same as before
+    with pytest.raises(AccessDenied):  # neither opened to students any more, nor a public address
+        desk.embedders.of(anne, "openai:room:plain", Asking("student"))

@@ -88,6 +88,12 @@ class Embedders:
         key = who.key or (None if asking.lent else self._engine.visit_keys.of(owner, name))
         return self.get(name, replace(who, key=key, provider=None))
 
+    def forget(self, row: str) -> None:
+        """The endpoint of that id is another one now: nobody asks the earlier one any more."""
+        with self._lock:
+            for wanted in [one for one in self._made if one[0].startswith(f"openai:{row}:")]:
+                del self._made[wanted]
+
     def identity(self, embedder: Embedder) -> Identity:
         """By what it is known; asked when its fingerprint is another, and every ten minutes: behind an address the
         model may change, and a worker may have begun anew with another file. Raises what the embedder raises.
