@@ -19,6 +19,7 @@ from apps.gradio_models.desk import Desk, paragraph, whole
 from apps.gradio_models.parts import LINE, button
 from apps.options import LM_STUDIO_PORT
 from apps.ui import slots as shown
+from apps.ui.doors import extra_address
 from engine import instances
 from engine.errors import EngineError
 from engine.ps import busy
@@ -158,7 +159,8 @@ class Doorman:
         def act() -> str:
             person = self.desk.teacher(request)
             wanted = whole(values[self.parts.port], "port", low=LOWEST) or LM_STUDIO_PORT
-            return self.ui.t("models_server.port_opened", port=str(host.extra_port().open(person, wanted)))
+            address = extra_address(host.extra_port().open(person, wanted))
+            return self.ui.t("models_server.port_opened", address=address)
 
         return self._done(act, request)
 

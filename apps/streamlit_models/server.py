@@ -72,7 +72,7 @@ def _port(desk: Desk, open_port: int) -> None:
 def _open(desk: Desk) -> str:
     """Raises BadInput for a port that is taken, NotSupported where no server of ours runs."""
     port = host.extra_port().open(desk.ui.person, int(desk.get("port") or LM_STUDIO_PORT))
-    return desk.ui.t("models_server.port_opened", port=str(port))
+    return desk.ui.t("models_server.port_opened", address=doors.extra_address(port))
 
 
 def _close(desk: Desk) -> str:

@@ -99,8 +99,13 @@ def address_rows(options: Options, words: Words) -> list[Row]:
     found = [(f"{base}{path}", words.t(f"models_server.{name}")) for base in bases(options)[:3]
              for path, name in parts.items()]  # fmt: skip
     if options.lmstudio_port:
-        found.append((f"http://localhost:{options.lmstudio_port}/v1", words.t("models_server.lmstudio")))
+        found.append((extra_address(options.lmstudio_port), words.t("models_server.lmstudio")))
     return found
+
+
+def extra_address(port: int) -> str:
+    """The base address of the extra port."""
+    return f"http://localhost:{port}/v1"
 
 
 def route_head(words: Words) -> Row:

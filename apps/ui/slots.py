@@ -26,8 +26,15 @@ def slot_head(words: Words) -> Row:
 
 
 def slot_rows(found: Iterable[Busy], names: Mapping[str, str], words: Words) -> list[Row]:
-    """One row a slot: whose request it has, how far that is."""
-    return [_slot(one.id, slot, names, words) for one in found for slot in one.slots]
+    """One row a slot that works: whose request it has, how far that is; the free ones of a model share a row."""
+    rows: list[Row] = []
+    for one in found:
+        working = [slot for slot in one.slots if slot.state != "idle"]
+        rows += [_slot(one.id, slot, names, words) for slot in working]
+        if free := len(one.slots) - len(working):
+            unknown = words.t("unit.unknown")
+            rows.append((one.id, unknown, words.n("models_slots.free", free), *[unknown] * 4))
+    return rows
 
 
 def _slot(model: str, slot: SlotNow, names: Mapping[str, str], words: Words) -> Row:
