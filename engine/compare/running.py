@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.compare.money import LOCAL
 from engine.compare.prices import Prices, price_at
 from engine.compare.side import QUESTION_MAX, RECORDED, SIDES_MAX, SIDES_MIN, Side, SideView
-from engine.errors import BadInput, EngineError, StoreFailed
+from engine.errors import BadInput, EngineError
 from engine.generation import HEARTBEAT_S, Generation
 from engine.live import Live, follow
 from engine.types import Event, Finished, Message, ReasoningDelta, Result, Stats, TextDelta, ToolCall, Usage
@@ -285,7 +285,7 @@ class Comparison:
             for live in follow(self._noted(answer, generation)):
                 if live.finished is None:
                     self._show(answer, live=live)
-        self._finish(answer, generation.result)
+        self._finish(answer, generation.result, self._cost(answer, generation.result))
 
     def _open(self, side: Side) -> Model:
         key = self._keys.get(side.model) or self._keys.get(side.model.partition("/")[0])
@@ -309,13 +309,13 @@ class Comparison:
             answer.view = replace(answer.view, **changes)
             self._changed()
 
-    def _finish(self, answer: _Answer, result: Result) -> None:
+    def _finish(self, answer: _Answer, result: Result, cost: Cost | None = None) -> None:
         """The last look: whatever came, with its numbers and its cost."""
         finished = Finished(result.outcome, result.usage, result.stats, result.trace_id, result.error)
         live = Live(result.text, result.reasoning, finished=finished)
         self._show(answer, status="done", live=live, result=result, error=result.error,
                    ttft=result.stats.time_to_first_token, waited=time.monotonic() - answer.began,
-                   cost=self._cost(answer, result))  # fmt: skip
+                   cost=cost)  # fmt: skip
 
     def _cost(self, answer: _Answer, result: Result) -> Cost | None:
         card = answer.view.card
@@ -323,7 +323,7 @@ class Comparison:
             return None
         try:
             return answer_cost(self._prices, card, result)
-        except StoreFailed as error:  # an answer is worth more than what it cost
+        except EngineError as error:  # an answer is worth more than what it cost
             log.warning("the price of %s cannot be read: %s", card.id, error.message)
             return None
 
@@ -346,6 +346,6 @@ def answer_cost(prices: Prices, card: ModelCard, result: Result) -> Cost:
 
 
 def _nothing(answer: _Answer, error: EngineError | None) -> Result:
-    """The result of a side whose model was never asked."""
+    """The result of a side whose model was never asked, or with which something else went wrong."""
     outcome: Literal["failed", "user_stopped"] = "failed" if error else "user_stopped"
-    return Result("", outcome, Usage(), Stats(), answer.view.side.model, error=error)
+    return Result(answer.view.live.text, outcome, Usage(), Stats(), answer.view.side.model, error=error)
