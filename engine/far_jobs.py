@@ -41,6 +41,7 @@ def start_order(
     """The job that has the servers of that row load, unload or fetch a model; a fetch tells bytes. `key` is the
     person's own for it. Raises AccessDenied, NotFound, NotSupported, BadInput.
     """
+    from engine.endpoints import check_variable
     from engine.far import forget
 
     if role != "teacher":
@@ -50,6 +51,7 @@ def start_order(
         raise NotSupported(f"{row.name} does not {order} by order", capability="load_params", backend=row.id)
     if not name or len(name) > NAME_MAX or not name.isprintable():
         raise BadInput("a model's name is needed", what="model")
+    check_variable(row)
     args: dict[str, Any] = {"row": row.to_dict(), "model": name, "places": _places(row, engine.endpoints.reach(row))}
     args |= {"window": window} if order == "load" else {}
     known = key or (secret(row.key_env) if row.key_env else None)

@@ -16,6 +16,7 @@ from engine import connection, far
 from engine.endpoints import Endpoints
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadInput, NotFound, ServerFailed, TimedOut, Unauthorized, Unreachable
+from engine.far_jobs import start_order
 from engine.providers import Provider, provider, providers
 from engine.rag.embedders import embedder
 from engine.settings import Settings, secret
@@ -408,7 +409,8 @@ def test_a_row_of_an_older_version_that_names_another_secret_is_refused_where_it
     monkeypatch.setenv(variable, "sk-hidden-1234")
     desk.endpoints.add({"id": "room", "base_url": openai_server.base_url})
     kept = desk.values.get("local", "endpoints")
-    desk.values.set("local", "endpoints", {"room": {**kept["room"], "key_env": variable}})
+    studio = {**kept["room"], "id": "studio", "native": "ollama", "key_env": variable}
+    desk.values.set("local", "endpoints", {"room": {**kept["room"], "key_env": variable}, "studio": studio})
     row = desk.endpoints.row("room")
     assert row.key_env == variable and row.key_of(row.base_url) is None  # it is shown, to be mended
     asked = [
@@ -416,6 +418,7 @@ def test_a_row_of_an_older_version_that_names_another_secret_is_refused_where_it
         lambda: desk.endpoints.test("room"),
         lambda: embedder("openai:room:plain", desk),
         lambda: desk.endpoints.check(row),
+        lambda: start_order(desk, "local", "pull", "studio", "plain", role="teacher"),
     ]
     for ask in asked:
         with pytest.raises(BadInput) as refused:
