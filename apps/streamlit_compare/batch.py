@@ -44,7 +44,7 @@ def _form(desk: Desk, job: Job | None) -> None:
                             max_upload_size=FILE_MB, help=t("compare_batch.table_help"))  # fmt: skip
     choices = {card.id: card.name for card in desk.ui.engine.models(desk.ui.person.role) if not card.problem}
     st.multiselect(t("compare_batch.models"), list(choices), key=_key(desk, "models"), accept_new_options=True,
-                   format_func=lambda name: choices.get(name, name), help=t("compare_batch.models_help"),
+                   format_func=lambda name: choices.get(name, name), placeholder=t("compare_batch.models_help"),
                    **LASTS)  # fmt: skip
     template, contains = st.columns(2)
     _text(desk, template, "template")
