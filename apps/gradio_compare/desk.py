@@ -75,10 +75,11 @@ class Desk:
         """The form when the section comes into sight: as it was left, as the address says, else with two sides."""
         parts, engine = self.parts, self.ui.engine
         shown = tuple(self._recorded) if self.ui.options.demo else ()
-        now = reading.told(values[parts.told]) or reading.addressed(request.query_params)
+        held = reading.told(values[parts.told])
+        now = held or reading.addressed(request.query_params)
         updates = self._form(now or compare.start(values[self.bar.model], engine.models(), shown))
         link = request.query_params.get("prompt")
-        if link and not values[parts.told]:  # it fills the box and sends nothing
+        if link and not held:  # it fills the box and sends nothing
             updates[parts.question] = link[:QUESTION_MAX]
         if self._found(values, request) is None:
             updates[parts.answers] = columns.empty_html(self.ui, tuple(self._recorded))

@@ -231,7 +231,7 @@ def test_columns_are_added_and_taken_away(desk: Desk) -> None:
 
 def test_what_an_address_names_and_what_a_browser_makes_up(desk: Desk) -> None:
     there: Any = SimpleNamespace(headers={}, url=ME.url, query_params={"sides": "echo;temperature=0.5|lmstudio/plain"})
-    first = values(desk) | {desk.parts.told: ""}
+    first = values(desk) | {desk.parts.told: "[]"}
     drawn = desk.opened(first, there)[desk.parts.form]
     assert 'value="0.5"' in drawn and 'value="lmstudio/plain"' in drawn
     plain = desk.opened(first, ME)
