@@ -140,7 +140,7 @@ def _results(ui: Ui) -> dict[str, Any]:
     with gr.Column(visible=False) as shown:
         with gr.Row():
             filters = [(t(f"compare_batch.filters.{name}"), name) for name in FILTERS]
-            made["which"] = gr.Radio(filters, value="all", label=t("compare_batch.filter"), elem_id="batch-filter")
+            made["which"] = gr.Radio(filters, value=FILTERS[0], label=t("compare_batch.filter"), elem_id="batch-filter")
             made["only"] = gr.Dropdown([], value=None, label=t("compare_batch.only"), elem_id="batch-only")
         made["answers"] = gr.HTML(elem_id="batch-answers")
         measures = list(batch.measures(ui.words).items())
