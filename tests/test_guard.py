@@ -663,9 +663,13 @@ def test_a_student_who_calls_an_endpoint_of_the_teacher_is_refused(room: AppServ
     assert b"access_denied" in told
 
 
-def _value(props: dict[str, Any]) -> str | None:
-    """What Gradio takes for such a component: it refuses what is not among the choices before we are asked."""
-    choices = props.get("choices")
+def _value(part: dict[str, Any]) -> str | int | None:
+    """What Gradio takes for such a component: it refuses a word for a number, and what is not among the choices, before
+    we are asked.
+    """
+    if part["type"] == "number":
+        return 1
+    choices = part["props"].get("choices")
     return "echo" if choices is None or any("echo" in choice for choice in choices) else None
 
 
