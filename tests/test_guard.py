@@ -699,7 +699,7 @@ def test_a_student_who_presses_a_hidden_button_of_gradio_is_refused(room: AppSer
         if any([one, "click"] in [list(end) for end in found["targets"]] for one in pressed)
     ]
     assert len(handlers) >= len(pressed) > 0
-    parts = {part["id"]: part["props"] for part in config["components"]}
+    parts = {part["id"]: part for part in config["components"]}
     for handler in handlers:
         session = f"s{button}{handler['id']}"
         data = [_value(parts[part]) for part in handler["inputs"]]
