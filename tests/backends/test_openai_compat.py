@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -344,3 +346,20 @@ class TestStop:
         first.stop()
         list(second)
         assert second.result.outcome == "stop"
+
+
+def test_the_first_answers_clock_counts_no_imports(openai_server: OpenAIStandIn) -> None:
+    code = """
+import sys
+from engine.backends.base import Control, Request
+from engine.backends.openai_compat import OpenAICompat
+from engine.params import Params
+from engine.providers import typed_in
+from engine.types import Message
+opened = OpenAICompat(sys.argv[1], "plain", sys.argv[2], typed_in(sys.argv[1]))
+before = set(sys.modules)
+list(opened.run(Request((Message("user", "Hi"),), Params()), Control()))
+print(len(set(sys.modules) - before))
+"""
+    order = [sys.executable, "-c", code, openai_server.base_url, KEY]
+    assert int(subprocess.run(order, capture_output=True, text=True, check=True).stdout) == 0
