@@ -26,7 +26,7 @@ class Open:
 
     def __init__(self, engine: Engine, sides: Sequence[Side], person: Person) -> None:
         self._until = time.monotonic() + UNSEEN_S
-        self.comparison = Comparison(engine, sides, owner=person.id, role=person.role,
+        self.comparison = Comparison(engine, sides, owner=person.id, role=person.role, lent=person.lent,
                                      wanted=lambda: time.monotonic() < self._until)  # fmt: skip
 
     def looks(self) -> Iterator[tuple[SideView, ...]]:

@@ -143,7 +143,8 @@ class Desk(Bound):
         """The same. Raises BadInput."""
         sides, run, person = self.sides, self.run, self.ui.person
         if run is None or not self.fits:
-            run = Comparison(self.ui.engine, sides, owner=person.id, role=person.role, wanted=browser_watch())
+            run = Comparison(self.ui.engine, sides, owner=person.id, role=person.role, lent=person.lent,
+                             wanted=browser_watch())  # fmt: skip
         for place, side in enumerate(sides):
             run.change(place, side)
         run.ask(question)

@@ -46,7 +46,7 @@ class Blind:
         self._engine, self._owner = engine, person.id
         self._models = engine.arena.draw()
         sides = [Side(model) for model in self._models]
-        self._both = Comparison(engine, sides, owner=person.id, role=person.role, wanted=wanted)
+        self._both = Comparison(engine, sides, owner=person.id, role=person.role, wanted=wanted, lent=person.lent)
         self._lock = threading.Lock()
         self._token: str | None = None
         self._both.ask(self.question)

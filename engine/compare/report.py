@@ -4,7 +4,7 @@ model and writes no file; no key is in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -38,22 +38,31 @@ class ComparisonReport:
 
 
 def report(
-    turns: Sequence[Turn], models: Sequence[Model | None], sides: Sequence[Side], keys: Collection[str] = ()
+    turns: Sequence[Turn], models: Iterable[Model], sides: Sequence[Side], keys: Collection[str] = ()
 ) -> ComparisonReport:
-    """The report of these turns; `models` are those that answered last, None where one could not be opened."""
+    """The report of these turns, without the keys of `models`, all that were asked in any of them, and without `keys`:
+    what one model is told by a person or says may be another's key.
+    """
     from engine.quality.cards import machine
-    from engine.trace import redact
 
-    asked = models or [None] * len(sides)
     told = [
         _side(side, [turn.views[index] for turn in turns], [turn.question for turn in turns])
         for index, side in enumerate(sides)
     ]
-    clean = [model.redacted(side) if model else side for model, side in zip(asked, told, strict=True)]
     known = {name: value for name, value in machine().items() if name not in ("load", "nice")}
-    questions = tuple(redact(turn.question, keys) for turn in turns)
+    clean = _clean({"sides": told, "questions": [turn.question for turn in turns]}, models, keys)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return ComparisonReport(tuple(redact(side, keys) for side in clean), questions, now, known)
+    return ComparisonReport(tuple(clean["sides"]), tuple(clean["questions"]), now, known)
+
+
+def _clean(value: dict[str, Any], models: Iterable[Model], keys: Collection[str]) -> Any:
+    """The JSON value without these keys, those of the models, and what looks like one."""
+    from engine.trace import redact
+
+    clean = redact(value, keys)
+    for model in {id(model): model for model in models}.values():
+        clean = model.redacted(clean)
+    return clean
 
 
 def _side(side: Side, views: Sequence[SideView], questions: Sequence[str]) -> dict[str, Any]:

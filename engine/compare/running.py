@@ -72,7 +72,8 @@ class Comparison:
 
     Each side has a conversation of its own: the shared questions and its own answers, of which one that brought no text
     is left out. `keys` opens remote models, by the id of the model or of its endpoint, and is stored nowhere. `wanted`
-    is asked once a second; once it says no, all is stopped. Raises BadInput for too few or too many sides.
+    is asked once a second; once it says no, all is stopped. `lent`: who asks in the owner's name spends none of the
+    keys that the owner brought. Raises BadInput for too few or too many sides.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Comparison:
         role: Literal["teacher", "student"] = "teacher",
         keys: Mapping[str, str] | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        lent: bool = False,
     ) -> None:
         if not SIDES_MIN <= len(sides) <= SIDES_MAX:
             told = f"a comparison has {SIDES_MIN} to {SIDES_MAX} sides, not {len(sides)}"
@@ -92,6 +94,7 @@ class Comparison:
         self._engine = engine
         self._role: Literal["teacher", "student"] = role
         self._keys = dict(keys or {})
+        self._spends = None if lent else owner
         self._wanted = wanted
         self._sides = list(sides)
         self._turns: list[_Turn] = []
@@ -224,7 +227,7 @@ class Comparison:
 
         with self._news:
             turns = self.turns
-            models = [answer.model for answer in self._turns[-1].answers] if self._turns else []
+            models = [answer.model for turn in self._turns for answer in turn.answers if answer.model is not None]
         return report(turns, models, self.sides, tuple(self._keys.values()))
 
     # Under the lock
@@ -289,7 +292,7 @@ class Comparison:
 
     def _open(self, side: Side) -> Model:
         key = self._keys.get(side.model) or self._keys.get(side.model.partition("/")[0])
-        return self._engine.model(side.model, key, role=self._role, owner=self.owner)
+        return self._engine.model(side.model, key, role=self._role, owner=self._spends)
 
     def _noted(self, answer: _Answer, generation: Generation) -> Iterator[Event]:
         """The events as they are; the first token is noted when it comes, not when it is drawn."""

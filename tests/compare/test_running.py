@@ -222,3 +222,23 @@ def test_a_side_goes_into_json_and_comes_back() -> None:
     side = Side("echo", Params(temperature=0.2, stop=("a",)), "Be brief.")
     assert Side.from_dict(json.loads(json.dumps(side.to_dict()))) == side
     assert Side.from_dict({"model": "echo"}) == Side("echo")
+
+
+def test_a_report_holds_the_key_of_no_model_that_was_asked_in_any_turn(
+    desk: Engine, openai_server: OpenAIStandIn
+) -> None:
+    model, secret = remote(desk, openai_server, "plain"), "correct horse battery staple"  # it looks like no key
+    desk.visit_keys.put("Zoé", model, secret)
+    comparison = asked(Comparison(desk, [Side("echo"), Side(model)], owner="Zoé"), f"I wrote {secret}")
+    comparison.change(1, Side("echo"))
+    told = json.dumps(asked(comparison, f"again {secret}").report().to_dict())
+    assert "I wrote" in told and "again" in told and secret not in told
+
+
+def test_who_asks_in_anothers_name_spends_no_key_of_theirs(desk: Engine, openai_server: OpenAIStandIn) -> None:
+    model = remote(desk, openai_server, "plain")
+    desk.visit_keys.put("Zoé", model, "a key of the visit")
+    for lent in (False, True):
+        asked(Comparison(desk, [Side("echo"), Side(model)], owner="Zoé", lent=lent), "hi")
+    sent = [seen.headers.get("Authorization", "") for seen in openai_server.requests]
+    assert [told.endswith("a key of the visit") for told in sent] == [True, False]
