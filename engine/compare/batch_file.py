@@ -122,6 +122,7 @@ class BatchFile(LineFile):
             elif "checked" in line:
                 checks[line["checked"], line["of"]] = tuple(Checked(**one) for one in line["checks"])
             elif line.get("money") == "hold":
+                spent += held.pop(line["name"], Decimal(0))  # of a run that was killed: nobody knows what it came to
                 held[line["name"]] = Decimal(line["amount"])
             elif "money" in line:
                 held.pop(line["name"], None)

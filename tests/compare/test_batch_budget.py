@@ -6,6 +6,7 @@ import functools
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from engine.compare.batch import BatchRun
 from engine.compare.batch_file import BatchFile
+from engine.compare.batch_job import TASK
 from engine.compare.batch_plan import Batch
 from engine.compare.budget import Budget
 from engine.compare.prices import Prices
@@ -23,7 +25,9 @@ from engine.engine import Engine
 from engine.errors import BadInput
 from engine.providers import typed_in
 from engine.settings import Settings
+from engine.tasks import TaskRun
 from engine.types import Message
+from tests.patience import SOON_S
 from tests.standins.busy_server import Bill, Way, busy_server
 from tests.standins.openai_server import OpenAIStandIn
 
@@ -131,6 +135,49 @@ def test_what_a_crash_left_open_counts_as_spent(tmp_path: Path, engine: Engine) 
     run = BatchRun(engine, batch, file)
     list(run)
     assert run.budget.spent > Decimal("0.4")
+
+
+def test_what_a_killed_run_held_for_the_same_question_stays_spent(tmp_path: Path) -> None:
+    file = BatchFile(tmp_path / "b.jsonl")
+    file.begin(Batch.of({"rows": [{"prompt": "a"}], "models": [MODELS[0]], "budget": "1"}))
+    for what, amount, spent in (("hold", ".5", ".5"), ("hold", ".4", ".9"), ("hold", ".2", "1.1"), ("paid", ".1", "1")):
+        file.note(what, "cell", Decimal(amount))
+        assert file.read().spent == Decimal(spent)
+
+
+def test_however_often_it_is_killed_and_resumed_the_bill_stays_within_the_budget(
+    engine: Engine, server: OpenAIStandIn, bill: Bill, tmp_path: Path
+) -> None:
+    model, cap, came, killed = "busy/plain", Decimal("0.008"), threading.Semaphore(0), threading.Event()
+    engine.endpoints.add({"id": "busy", "name": "Busy", "base_url": server.base_url}, role="teacher")
+    Prices(engine.values).keep({model: {"input": INPUT, "output": OUTPUT, "request": REQUEST}})
+
+    def way(body: dict[str, Any]) -> Way:
+        came.release()
+        killed.wait(SOON_S)
+        return Way(prompt=577, written=body["max_tokens"])  # all that it may cost: three of them fit
+
+    bill.way, file = way, BatchFile(tmp_path / "b.jsonl")
+    rows = [{"prompt": str(n)} for n in range(5)]
+    batch = Batch.of({"rows": rows, "models": [model], "params": [{"max_tokens": 100}], "budget": cap})
+    file.begin(batch)
+    args = {"home": str(engine.settings.home), "path": str(file.path), "owner": "local", "role": "teacher"}
+    for _ in range(2):
+        work = TaskRun(TASK, {**args, "at_once": 1}, nice=0)
+        watcher = threading.Thread(target=lambda run=work: list(run))
+        watcher.start()
+        assert came.acquire(timeout=SOON_S)
+        work.cancel()
+        watcher.join(SOON_S)
+    killed.set()
+    for done in (1, 0):
+        run = BatchRun(engine, batch, file, at_once=1)
+        assert len(list(run)) == done and len(run.over) == 4
+        assert run.budget.spent == file.read().spent
+    end = time.monotonic() + SOON_S
+    while len(bill.lines) < 3 and time.monotonic() < end:
+        time.sleep(0.05)  # the server's own threads are late, at worst
+    assert len(bill.lines) == 3 and cost(bill) <= file.read().spent <= cap
 
 
 @pytest.mark.parametrize(
