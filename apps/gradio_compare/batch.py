@@ -25,6 +25,7 @@ def build(place: Place) -> None:
     watched = {parts.watched}
     parts.cancel.click(desk.cancel, watched, parts.followed, **INTERNAL)
     gr.on([parts.clock.tick, place.tab.select], desk.look, watched, parts.followed, **INTERNAL)
+    place.tab.select(desk.choices, None, parts.boxes["models"], **INTERNAL)
     choices = [place.tab.select, parts.chosen.input, parts.which.input, parts.only.input, parts.measure.input]
     gr.on(choices, desk.opened, parts.looked, parts.drawn, **INTERNAL)
     parts.done.change(desk.newest, parts.looked, parts.drawn, **INTERNAL)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from apps import gradio_kit as kit
 from apps.gradio_chat.face import outgoing
-from apps.gradio_compare.batch_form import LOOK_S, Parts
+from apps.gradio_compare.batch_form import LOOK_S, Parts, model_choices
 from apps.gradio_documents.desk import Held, Update, Values, lines_html, table_html
 from apps.gradio_documents.uploads import read_all
 from apps.gradio_kit import Sidebar, Ui
@@ -80,6 +80,10 @@ class BatchDesk:
         person, known = self.ui.person(request), values[self.parts.watched]
         engine = self.ui.engine
         return self._look(engine.jobs.get(known, person.id) if known else open_job(engine, person))
+
+    def choices(self, request: gr.Request) -> gr.Dropdown:
+        """The models that this person can choose, as they are now."""
+        return gr.Dropdown(model_choices(self.ui, self.ui.person(request).role))
 
     def opened(self, values: Values, request: gr.Request) -> Update:
         """What is kept, when the tab comes into sight, or when another one was chosen."""

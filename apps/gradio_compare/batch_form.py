@@ -9,10 +9,11 @@ from typing import Any
 import gradio as gr
 
 from apps.gradio_documents.desk import Held, file_button
-from apps.gradio_kit import Ui
+from apps.gradio_kit import Ui, role_of
 from apps.ui import batch
 from engine.compare.batch_plan import REPETITIONS_MAX
 from engine.compare.batch_results import FILTERS
+from engine.person import PersonRole
 
 LOOK_S = 1.5
 LINE: dict[str, Any] = {"max_lines": 1, "min_width": 160}
@@ -92,6 +93,11 @@ def lay_out(ui: Ui) -> Parts:
                  gr.Timer(LOOK_S, active=False), gr.State(""), gr.State(""), **results)  # fmt: skip
 
 
+def model_choices(ui: Ui, role: PersonRole) -> list[tuple[str, str]]:
+    """The models that somebody of that role can choose, as (name, id)."""
+    return [(card.name, card.id) for card in ui.engine.models(role) if not card.problem]
+
+
 def _form(ui: Ui) -> tuple[dict[str, Any], gr.File, gr.HTML]:
     t = ui.t
     gr.HTML(f"<p class='atelier-note'>{t('compare_batch.intro')}</p>")
@@ -99,9 +105,9 @@ def _form(ui: Ui) -> tuple[dict[str, Any], gr.File, gr.HTML]:
         boxes: dict[str, Any] = {"prompts": _text(ui, "prompts", lines=4, max_lines=10, min_width=280)}
         file = gr.File(file_types=[".csv", ".tsv", ".jsonl"], height=130, label=t("compare_batch.table"),
                        elem_id="batch-file")  # fmt: skip
-    cards = [(card.name, card.id) for card in ui.engine.models() if not card.problem]
-    boxes["models"] = gr.Dropdown(cards, value=[], multiselect=True, allow_custom_value=True, elem_id="batch-models",
-                                  label=t("compare_batch.models"), info=t("compare_batch.models_help"))  # fmt: skip
+    boxes["models"] = gr.Dropdown(model_choices(ui, role_of(ui)), value=[], multiselect=True, allow_custom_value=True,
+                                  elem_id="batch-models", label=t("compare_batch.models"),
+                                  info=t("compare_batch.models_help"))  # fmt: skip
     with gr.Row():
         boxes |= {name: _text(ui, name, **LINE) for name in ("template", "contains")}
     with gr.Accordion(t("compare_batch.more"), open=False):

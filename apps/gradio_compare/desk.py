@@ -24,6 +24,7 @@ from apps.gradio_documents.desk import lines_html
 from apps.gradio_kit import Sidebar, Ui
 from apps.ui import compare, present
 from apps.ui.compare import FILES, Settings
+from engine.catalog import ModelCard
 from engine.compare.side import QUESTION_MAX
 from engine.errors import EngineError
 from engine.params import Params
@@ -73,11 +74,11 @@ class Desk:
 
     def opened(self, values: Values, request: gr.Request) -> Update:
         """The form when the section comes into sight: as it was left, as the address says, else with two sides."""
-        parts, engine = self.parts, self.ui.engine
+        parts = self.parts
         shown = tuple(self._recorded) if self.ui.options.demo else ()
         held = reading.told(values[parts.told])
         now = held or reading.addressed(request.query_params)
-        updates = self._form(now or compare.start(values[self.bar.model], engine.models(), shown))
+        updates = self._form(now or compare.start(values[self.bar.model], self._cards(request), shown), request)
         link = request.query_params.get("prompt")
         if link and not held:  # it fills the box and sends nothing
             updates[parts.question] = link[:QUESTION_MAX]
@@ -97,7 +98,7 @@ class Desk:
             yield self._unchanged()
             return
         settings, question = compare.example(name, self.ui.words, values[self.bar.model], recorded)
-        yield self._form(settings)
+        yield self._form(settings, request)
         yield from self._asked(values, request, settings, question)
 
     def acted(self, values: Values, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
@@ -108,9 +109,8 @@ class Desk:
         if act == "again":
             yield from self._again(values, request, now, at)
         elif act in ("add", "drop") and now:
-            yield self._form(compare.added(now) if act == "add" else compare.removed(now, at)) | self._anew(
-                values, request
-            )
+            changed = compare.added(now) if act == "add" else compare.removed(now, at)
+            yield self._form(changed, request) | self._anew(values, request)
         elif act == "halt":
             yield {self.parts.alert: self._stopped(self._found(values, request), at)}
         else:
@@ -232,8 +232,13 @@ class Desk:
     def _found(self, values: Values, request: gr.Request) -> Open | None:
         return self._open.find(self.ui.person(request).id, str(values[self.parts.where] or ""))
 
-    def _form(self, now: Settings) -> Update:
-        return {self.parts.form: form_html(self.ui, now, compare.choices(self.ui.engine.models(), (), self._recorded))}
+    def _form(self, now: Settings, request: gr.Request) -> Update:
+        choices = compare.choices(self._cards(request), (), self._recorded)
+        return {self.parts.form: form_html(self.ui, now, choices)}
+
+    def _cards(self, request: gr.Request) -> tuple[ModelCard, ...]:
+        """The models that this person can choose."""
+        return self.ui.engine.models(self.ui.person(request).role)
 
     @cached_property
     def _recorded(self) -> Mapping[str, str]:

@@ -5,16 +5,17 @@ prompt, and what can be done with it. Knows no event and no answer.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping
 
 import gradio as gr
 
 from apps.gradio_chat.acts import button
-from apps.gradio_compare.reading import own_controls
 from apps.gradio_kit import Ui
-from apps.ui.compare import ADDRESS, LETTERS, NAME_MAX, SYSTEM_MAX, Setting, Settings
-from apps.ui.controls import Control
+from apps.ui.compare import ADDRESS, IN_ADDRESS, LETTERS, NAME_MAX, SYSTEM_MAX, Setting, Settings
+from apps.ui.controls import GROUPS, Control, controls
 from engine.compare.side import SIDES_MAX, SIDES_MIN
+from engine.params import PARAMS, Group
 
 Choices = Mapping[str, str]  # id → name
 # What the form holds now, as text: it is asked for when something is sent, so that a key typed costs no round trip.
@@ -30,7 +31,7 @@ element.addEventListener("click", (event) => {
 });
 const keep = () => {
   const url = new URL(location.href), said = JSON.parse(collect()).map(({ model, other, system, ...own }) =>
-    [model || other, ...Object.entries(own).filter(([, value]) => value).map(pair => pair.join("="))]
+    [model || other, ...SHARED.filter(name => own[name]).map(name => `${name}=${own[name]}`)]
       .map(encodeURIComponent).join(";")).join("|");
   url.searchParams.set("ADDRESS", said);
   if (url.href !== location.href) history.replaceState(null, "", url);
@@ -44,7 +45,8 @@ document.addEventListener("scroll", (event) => {
 }, true);
 const tell = () => element.querySelectorAll("[data-told]").forEach(line => {
   const column = line.closest("[data-column]"), own = [...column.querySelectorAll("[data-label]")];
-  const said = own.filter(field => field.value).map(field => `${field.dataset.label} ${field.value}`);
+  const said = own.filter(field => field.value).map(({ dataset, value }) =>
+    `${dataset.label} ${value.trim().split(/\\n/).join(", ")}`);
   if (column.querySelector('[data-name="system"]').value.trim()) said.push(line.dataset.told);
   line.textContent = ["", ...said].join(" · ");
 });
@@ -75,7 +77,8 @@ watch("value", () => document.dispatchEvent(new Event("compare-drawn")));
 
 def form() -> gr.HTML:
     """The form's component, empty; its event `click` carries the button's `data-` attributes and the form."""
-    script = _SCRIPT.replace("COLLECT", COLLECT).replace("ADDRESS", ADDRESS)
+    shared = json.dumps([param.name for param in PARAMS if param.kind in IN_ADDRESS])
+    script = _SCRIPT.replace("COLLECT", COLLECT).replace("ADDRESS", ADDRESS).replace("SHARED", shared)
     return gr.HTML("", js_on_load=script, elem_id="compare-form", elem_classes=["atelier-slot", "atelier-acts"])
 
 
@@ -100,7 +103,7 @@ def _column(ui: Ui, at: int, setting: Setting, choices: Choices, count: int) -> 
     ]
     if count > SIDES_MIN:
         acts.append(button("drop", "✕", t("compare.remove", letter=letter), side=str(at)))
-    own = "".join(_field(row, setting.own.get(row.name), t("compare_gradio.as_left")) for row in own_controls(ui.lang))
+    own = "".join(_group(ui, group, setting) for group in GROUPS)
     system = (f'<label>{_esc(t("compare.system"))}<textarea data-name="system" rows="3" maxlength="{SYSTEM_MAX}">'
               f"{_esc(setting.system)}</textarea></label>")  # fmt: skip
     return (
@@ -109,8 +112,19 @@ def _column(ui: Ui, at: int, setting: Setting, choices: Choices, count: int) -> 
         f'<span role="toolbar" aria-label="{named}">{"".join(acts)}</span></div>'
         f'<details><summary>{_esc(t("compare.settings"))}<span data-told="{_esc(t("compare.with_system"))}"></span>'
         f"</summary>{system}"
-        f'<div class="compare-own">{own}</div></details></section>'
+        f"{own}</details></section>"
     )
+
+
+def _group(ui: Ui, group: Group, setting: Setting) -> str:
+    """The parameters of a group: the basic ones in sight, the others folded where the column changes none of them."""
+    rows = [row for row in controls(ui.lang) if row.group == group]
+    fields = "".join(_field(row, setting.own.get(row.name), ui.t("compare_gradio.as_left")) for row in rows)
+    grid = f'<div class="compare-own">{fields}</div>'
+    if group == "basic":
+        return grid
+    opened = " open" if any(row.name in setting.own for row in rows) else ""
+    return f"<details{opened}><summary>{_esc(ui.t(f'group.{group}'))}</summary>{grid}</details>"
 
 
 def _models(ui: Ui, letter: str, setting: Setting, choices: Choices) -> str:
@@ -131,11 +145,18 @@ def _option(value: str, name: str, chosen: bool) -> str:
 
 
 def _field(row: Control, value: object, empty: str) -> str:
-    bounds = {"min": row.low, "max": row.high, "step": row.step}
-    said = "".join(f' {name}="{bound}"' for name, bound in bounds.items() if bound is not None)
-    typed, label = "" if value is None else _esc(str(value)), _esc(row.label)
-    return (f'<label title="{_esc(row.help)}">{label}<input type="number" data-name="{row.name}"{said} '
-            f'data-label="{label}" placeholder="{_esc(empty)}" value="{typed}"></label>')  # fmt: skip
+    label, data = _esc(row.label), f'data-name="{row.name}" data-label="{_esc(row.label)}"'
+    typed = _esc("\n".join(map(str, value)) if isinstance(value, tuple | list) else "" if value is None else str(value))
+    if row.kind == "choice":
+        chosen = [_option(one, one, one == value) for one in row.choices]
+        box = f"<select {data}>{_option('', empty, value is None)}{''.join(chosen)}</select>"
+    elif row.kind in ("lines", "text"):
+        box = f'<textarea {data} rows="2" placeholder="{_esc(empty)}">{typed}</textarea>'
+    else:
+        bounds = {"min": row.low, "max": row.high, "step": row.step}
+        said = "".join(f' {name}="{bound}"' for name, bound in bounds.items() if bound is not None)
+        box = f'<input type="number" {data}{said} placeholder="{_esc(empty)}" value="{typed}">'
+    return f'<label title="{_esc(row.help)}">{label}{box}</label>'
 
 
 def _esc(text: str) -> str:

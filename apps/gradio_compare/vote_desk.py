@@ -68,16 +68,16 @@ class Desk:
     def opened(self, request: gr.Request) -> Update:
         """The examples, and what is the teacher's, as the tab comes into sight."""
         person, arena, parts = self.ui.person(request), self.ui.engine.arena, self.parts
-        names = self._names()
-        known = [(names.get(one, one), one) for one in dict.fromkeys((*names, *arena.models()))]
         teacher = person.role == "teacher"
+        names, chosen = (self._names(request), arena.models()) if teacher else ({}, ())  # a page hides nothing
+        known = [(names.get(one, one), one) for one in dict.fromkeys((*names, *chosen))]
         files = [button("mine", f"⤓ {self.ui.t('compare_vote.export_mine')}")]
         if teacher:
             all_ = button("all", f"⤓ {self.ui.t('compare_vote.export')}", self.ui.t("compare_vote.export_help"))
             files.insert(0, all_)
         return {
             parts.teacher: gr.Column(visible=teacher),
-            parts.models: gr.Dropdown(known, value=list(arena.models()), multiselect=True, allow_custom_value=True),
+            parts.models: gr.Dropdown(known, value=list(chosen), multiselect=True, allow_custom_value=True),
             parts.files: f'<div role="toolbar">{"".join(files)}</div>',
             parts.clock: gr.Timer(BOARD_EVERY_S, active=True),
         }
@@ -107,7 +107,7 @@ class Desk:
         """What is shown after a defect of our own, whose traceback is in the log."""
         return kit.error_html(present.neutral_error(self.ui.words), self.ui), gr.Button(visible="hidden")
 
-    def looked(self, values: Values) -> Update:
+    def looked(self, values: Values, request: gr.Request) -> Update:
         """The board, where it is another one than the page shows."""
         parts, arena = self.parts, self.ui.engine.arena
         try:
@@ -116,7 +116,7 @@ class Desk:
             board = arena.board(tag) if tag else every
         except EngineError as error:
             return {parts.board: kit.error_html(error, self.ui), parts.topic: gr.skip(), parts.seen: ""}
-        drawn = self._board_html(board)
+        drawn = self._board_html(board, self._names(request))
         if values[parts.seen] == drawn:
             return {parts.board: gr.skip(), parts.topic: gr.skip(), parts.seen: gr.skip()}
         topics = [(told, name) for name, told in compare_vote.tags(every, self.ui.words).items()]
@@ -196,14 +196,16 @@ class Desk:
             pair.vote = pair.blind.vote(winner)
         except EngineError as error:
             return {parts.alert: kit.error_html(error, self.ui)}
-        lines = compare_vote.revealed(pair.vote, self._names(), self.ui.words)
+        lines = compare_vote.revealed(pair.vote, self._names(request), self.ui.words)
         return {parts.alert: "", parts.votes: lines_html(lines)}
 
     def _found(self, values: Values, request: gr.Request) -> Pair | None:
         return self._open.find(self.ui.person(request).id, str(values[self.parts.where] or ""))
 
-    def _names(self) -> Mapping[str, str]:
-        return {card.id: card.name for card in self.ui.engine.models() if card.kind == "chat" and not card.problem}
+    def _names(self, request: gr.Request) -> Mapping[str, str]:
+        """Names of the models that this person can choose, by id."""
+        cards = self.ui.engine.models(self.ui.person(request).role)
+        return {card.id: card.name for card in cards if not card.problem}
 
     def _answers_html(self, pair: Pair, look: Look) -> str:
         columns = "".join(
@@ -222,8 +224,8 @@ class Desk:
         acts = "".join(button("vote", self.ui.t(f"compare_vote.vote.{winner}"), vote=winner) for winner in WINNERS)
         return f'{note}<div role="toolbar" aria-label="{told}">{acts}</div>'
 
-    def _board_html(self, board: Any) -> str:
-        words, names = self.ui.words, self._names()
+    def _board_html(self, board: Any, names: Mapping[str, str]) -> str:
+        words = self.ui.words
         if not board.ratings.standings:
             return lines_html([self.ui.t("compare_vote.board_empty")])
         rows = table_html(compare_vote.head(words), compare_vote.rows(board, names, words))

@@ -133,3 +133,13 @@ def _nothing_is_held(request: pytest.FixtureRequest) -> Iterator[None]:
         while echo.held:
             time.sleep(0.02)
         echo.release.clear()
+
+
+FOREIGN = "A file of another program"
+
+
+def lies_about(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a file of another program's lie on that machine, which the teacher has not opened to anybody."""
+    cards = engine.catalog.cards()
+    found = replace(cards[-1], id="foreign-file", name=FOREIGN, backend="llamacpp", source="ollama")
+    monkeypatch.setattr(engine.catalog, "cards", lambda: (*cards, found))

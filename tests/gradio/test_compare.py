@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -22,12 +23,14 @@ from apps.gradio_compare.place import Place
 from apps.gradio_kit import Ui
 from apps.options import Options
 from apps.ui import compare
+from apps.ui.compare import IN_ADDRESS
 from engine.backends.base import Backend
 from engine.compare import Side
 from engine.engine import Engine
+from engine.params import PARAMS, Params
 from engine.person import LOCAL, Person
 from engine.providers import provider
-from tests.gradio.conftest import EchoEngine, Site, serving
+from tests.gradio.conftest import FOREIGN, EchoEngine, Site, lies_about, serving
 from tests.marks import marks_in
 from tests.standins.lmstudio_server import lmstudio_standin
 from tests.standins.replicate_server import KEY, ReplicateStandIn, replicate_standin
@@ -278,6 +281,41 @@ def test_nobody_sees_another_ones_comparison(desk: Desk, monkeypatch: pytest.Mon
     assert told[desk.parts.where] != where and "my own words" not in told[desk.parts.answers]
     told = asked(desk, "mine", {"model": "replicate/meta/plain"}, {"model": "echo"})
     assert "access_denied" in told[desk.parts.answers]  # the key of the environment is the teacher's
+
+
+def test_a_student_sees_no_file_of_the_teachers_other_programs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lies_about(desk.ui.engine, monkeypatch)
+    form_ = [desk.opened(values(desk), ME)[desk.parts.form]]
+    monkeypatch.setattr(host, "person_of", lambda _: Person("somebody", "Zoé", "student"))
+    row = {"model": "echo"}
+    (added,) = desk.acted(values(desk), event(act="add", form=json.dumps([row, row])), ME)
+    form_ += [desk.opened(values(desk), ME)[desk.parts.form], added[desk.parts.form]]
+    assert [FOREIGN in drawn for drawn in form_] == [True, False, False]
+
+
+def test_a_column_has_every_parameter_and_a_link_loses_none(desk: Desk) -> None:
+    said = {param.name: param.low if param.low is not None else "x" for param in PARAMS if param.kind in IN_ADDRESS}
+    link = ";".join(f"{name}={value}" for name, value in said.items())
+    there: Any = SimpleNamespace(headers={}, url=ME.url, query_params={"sides": f"echo;{link}|echo"})
+    drawn = desk.opened(values(desk) | {desk.parts.told: "[]"}, there)[desk.parts.form]
+    for param in PARAMS:
+        assert drawn.count(f'data-name="{param.name}"') == 2
+        if param.name in said:
+            assert re.search(f'data-name="{param.name}"[^>]* value="{re.escape(str(said[param.name]))}', drawn)
+    assert drawn.count("<details open>") == 3 and drawn.count("<details>") == 2 + 5  # stop is text: in no link
+    written = {"model": "echo", "stop": 'and\n"more', "samplers": "top_k\ntemperature", "mirostat": "1"}
+    (again,) = desk.acted(values(desk), event(act="add", form=json.dumps([written, written])), ME)
+    assert again[desk.parts.form].count(">and\n&quot;more</textarea>") == 3
+    told = reading.told(json.dumps([written]))[0]
+    own = compare.side(told, Params()).params
+    assert {name: own[name] for name in own.given} == {
+        "stop": ("and", '"more'), "samplers": ("top_k", "temperature"), "mirostat": 1,
+    }  # fmt: skip
+
+
+def test_lists_in_lists_are_no_form(desk: Desk) -> None:
+    deep = "[" * 100_000
+    assert reading.told(deep) == () == reading.told(deep + "]" * 100_000)
 
 
 def test_a_person_keeps_so_many(site: Site) -> None:

@@ -17,7 +17,7 @@ from gradio_client.exceptions import AppError
 
 from apps import gradio_kit, host
 from apps.gradio_compare.batch_desk import BatchDesk
-from apps.gradio_compare.batch_form import lay_out
+from apps.gradio_compare.batch_form import lay_out, model_choices
 from apps.gradio_kit import Ui
 from apps.options import Options
 from apps.ui import batch
@@ -28,7 +28,7 @@ from engine.compare.batch_plan import Batch
 from engine.jobs import OPEN
 from engine.person import Person
 from engine.settings import Settings
-from tests.gradio.conftest import EchoEngine, Obedient, Site, serving
+from tests.gradio.conftest import FOREIGN, EchoEngine, Obedient, Site, lies_about, serving
 from tests.patience import JOB_S
 
 ME: Any = SimpleNamespace(headers={}, query_params={}, url="http://h/gradio/en/")
@@ -144,6 +144,17 @@ def test_results_are_drawn_escaped_filtered_and_saved(desk: BatchDesk, ui: Ui) -
     told = desk.save("jsonl")({parts.chosen: file.path.name}, ME)
     (saved,) = json.loads(told)
     assert len(saved["text"].splitlines()) == 2 and saved["name"] == "batch.jsonl"
+
+
+def test_each_person_chooses_among_their_own_models(desk: BatchDesk, ui: Ui, monkeypatch: pytest.MonkeyPatch) -> None:
+    lies_about(ui.engine, monkeypatch)  # after the tab was made
+    teachers = desk.choices(ME)
+    monkeypatch.setattr(host, "person_of", lambda _: Person("somebody", "Zoé", "student"))
+    assert (
+        FOREIGN in str(teachers.choices) and desk.choices(ME).choices and FOREIGN not in str(desk.choices(ME).choices)
+    )
+    guarded = Ui(ui.engine, "en", Options(class_mode=True))
+    assert FOREIGN not in str(model_choices(guarded, gradio_kit.role_of(guarded)))  # all pages begin with these
 
 
 def test_nobody_sees_or_saves_anothers_batch(desk: BatchDesk, ui: Ui, monkeypatch: pytest.MonkeyPatch) -> None:

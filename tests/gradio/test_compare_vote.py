@@ -23,7 +23,7 @@ from apps.options import Options
 from apps.ui import compare_prices
 from engine.person import LOCAL, Person
 from engine.settings import Settings
-from tests.gradio.conftest import EchoEngine, Obedient, Site
+from tests.gradio.conftest import FOREIGN, EchoEngine, Obedient, Site, lies_about
 
 ME: Any = SimpleNamespace(headers={}, query_params={}, url="http://h/gradio/en/")
 MODELS = ("echo", "smollm2-135m-instruct")  # both are echoes here
@@ -117,14 +117,22 @@ def test_a_pair_on_the_page(desk: Desk) -> None:
     shown = click(desk, name, vote="left")
     assert "A was" in shown[parts.votes] and "Your vote: A is better." in shown[parts.votes]
     assert "voted on already" in click(desk, name, vote="right")[parts.alert]
-    board = desk.looked({parts.topic: "", parts.seen: ""})
+    board = desk.looked({parts.topic: "", parts.seen: ""}, ME)
     assert "1 vote counts." in board[parts.board] and "SmolLM2" in board[parts.board]
-    again = desk.looked({parts.topic: "", parts.seen: board[parts.seen]})
+    again = desk.looked({parts.topic: "", parts.seen: board[parts.seen]}, ME)
     assert board[parts.board] not in again.values()
     other = SimpleNamespace(_data={"act": "mine"})
     assert "alert(1)" in desk.save(other, ME)  # type: ignore[arg-type]
     everybody = SimpleNamespace(_data={"act": "all"})
     assert "alert(1)" not in desk.save(everybody, ME)  # type: ignore[arg-type]
+
+
+def test_a_student_sees_no_file_of_the_teachers_other_programs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lies_about(desk.ui.engine, monkeypatch)
+    assert FOREIGN in str(desk.opened(ME)[desk.parts.models].choices)
+    person = desk.ui.engine.people.join("Zoé", "student")
+    monkeypatch.setattr(host, "person_of", lambda _: person)
+    assert not desk.opened(ME)[desk.parts.models].choices and FOREIGN not in desk._names(ME).values()
 
 
 def test_what_cannot_be_asked_is_a_sentence(desk: Desk) -> None:
