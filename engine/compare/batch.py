@@ -21,7 +21,7 @@ from engine import child
 from engine.compare.batch_file import BatchFile, BatchResult
 from engine.compare.batch_plan import Batch, Cell, Check
 from engine.compare.budget import Budget
-from engine.compare.checks import Judge, check_code
+from engine.compare.checks import JUDGED, Judge, check_code
 from engine.compare.pace import WAIT_MAX_S, Pace
 from engine.compare.prices import Prices
 from engine.compare.terms import Terms, check_limit, failed_result, terms_of
@@ -127,9 +127,9 @@ class BatchRun:
             with self._lock:
                 self._paces[lane] = Pace(wanted, wait_max=self._wait_max)
         if budget:
-            for name in self.batch.models:
-                for given in self.batch.params:
-                    check_limit(self._terms[name], self._terms[name].model.request((), Params(given)))
+            asked = [(name, Params(given)) for name in self.batch.models for given in self.batch.params]
+            for name, params in (*asked, *((judge, JUDGED) for judge in judges)):
+                check_limit(self._terms[name], self._terms[name].model.request((), params))
         self._check_embedders(budget)
         check_code(self.batch)
 

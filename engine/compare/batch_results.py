@@ -13,13 +13,13 @@ from typing import Any, Literal, get_args
 
 from engine.compare.batch_file import BatchResult
 from engine.compare.batch_plan import Batch, Cell
+from engine.compare.export import harmless
 from engine.statistics import bootstrap, wilson
 
 Filter = Literal["all", "different", "failed"]
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 Measure = Literal["passed", "first_token", "tokens_per_second", "seconds", "completion_tokens", "cost"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run (OWASP, CSV injection)
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,8 @@ def to_csv(lines: Sequence[Line]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([_harmless(name) for name in names])
-    writer.writerows([[_harmless(row.get(name)) for name in names] for row in rows])
+    writer.writerow([harmless(name) for name in names])
+    writer.writerows([[harmless(row.get(name)) for name in names] for row in rows])
     return text.getvalue()
 
 
@@ -209,8 +209,3 @@ def _check_columns(line: Line) -> dict[str, Any]:
     checks = line.result.checks or ()
     told = {f"check {number} {one.kind}": one.passed for number, one in enumerate(checks, 1)}
     return told | {f"check {number} detail": one.detail for number, one in enumerate(checks, 1)}
-
-
-def _harmless(value: Any) -> Any:
-    """The value as a spreadsheet may have it: a text that begins like a formula gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

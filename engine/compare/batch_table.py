@@ -64,7 +64,11 @@ def _objects(name: str, text: str) -> Iterator[dict[str, str]]:
             raise BadFile(f"{name}, line {number}: not JSON", path=name, reason="table_json", line=number) from error
         if not isinstance(value, dict):
             raise _bad(name, "not an object", "table_format", number)
-        yield {_column(name, key, number): _value(name, _plain(one), number) for key, one in value.items()}
+        try:
+            plain = {key: _plain(one) for key, one in value.items()}
+        except RecursionError as error:  # what can be read cannot always be written
+            raise _bad(name, "a value that is too deep", "table_format", number) from error
+        yield {_column(name, key, number): _value(name, one, number) for key, one in plain.items()}
 
 
 def _records(name: str, text: str) -> Iterator[dict[str, str]]:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 LIMITS = Limits(cpu_s=3, wall_s=60, memory_mib=1024)
 TEXT_MAX = 200_000  # characters of an answer that are looked at
 DETAIL_MAX = 500
-JUDGE_TOKENS = 300
+JUDGED = Params(temperature=0, seed=0, max_tokens=300)  # how a judging model is asked
 CODE = ("regex", "json_schema")
-_VERDICT = re.compile(r"\b(PASS|FAIL)\b")
+_VERDICT = re.compile(r"\W*(PASS|FAIL)\b", re.IGNORECASE)
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 RUBRIC = """\
 You are a strict examiner. Judge one answer by this rubric alone:
 {rubric}
@@ -76,9 +77,7 @@ class Judge:
             return Checked(one.kind, inside is not one.not_)
         if one.kind == "similarity":
             return self._similar(one, wanted, text)
-        told = self._ask(
-            one, judging(wanted, cell.prompt, text), Params(temperature=0, seed=0, max_tokens=JUDGE_TOKENS)
-        )
+        told = self._ask(one, judging(wanted, cell.prompt, text), JUDGED)
         if told is None:
             return None
         if isinstance(told, EngineError):
@@ -174,9 +173,12 @@ def judging(rubric: str, question: str, answer: str) -> tuple[Message, ...]:
 
 
 def verdict(told: str) -> bool | None:
-    """What a judging model decided: its first PASS or FAIL; None where there is none."""
-    found = _VERDICT.search(told.upper())
-    return None if found is None else found[1] == "PASS"
+    """What a judging model decided: the PASS or FAIL that its first line begins with, after what it thought aloud;
+    None where it does not: what stands elsewhere may be said of the rubric, or be denied.
+    """
+    thought = _THOUGHT.match(told)
+    found = _VERDICT.match(told[thought.end() :] if thought else told)
+    return None if found is None else found[1].upper() == "PASS"
 
 
 def cosine(a: Iterable[float], b: Iterable[float]) -> float:

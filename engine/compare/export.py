@@ -67,7 +67,7 @@ def csv_of(report: ComparisonReport) -> str:
     for side in report.sides:
         for number, turn in enumerate(side["turns"], 1):
             row = _row(side, turn, number)
-            table.writerow([_cell(row[name]) for name in COLUMNS])
+            table.writerow([harmless(row[name]) for name in COLUMNS])
     return out.getvalue()
 
 
@@ -149,7 +149,7 @@ def _row(side: Mapping[str, Any], turn: Mapping[str, Any], number: int) -> dict[
     }
 
 
-def _cell(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """The value as a cell; a text that a spreadsheet would compute begins with an apostrophe (OWASP, CSV injection)."""
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.backends.replicate import Replicate
+from engine.backends.replicate_inputs import limit_of
 from engine.compare.budget import ZERO
 from engine.compare.money import Cost, Electricity, Price, cost_of, local_cost
 from engine.compare.prices import Prices, is_local
@@ -40,18 +42,18 @@ class Terms:
         return ZERO if most is None else most  # without a budget: `terms_of` refuses what has no bound
 
     def cost(self, result: Result) -> Cost:
-        """What the answer cost, as it is told."""
+        """What the answer cost, as it is told: by its tokens, and by its seconds where the host told them."""
         if self.price is None and is_local(self.model.card):
             return local_cost(self.electricity, result.stats)
-        return cost_of(self.price, result.usage)
+        seconds = result.stats.billed_time
+        return cost_of(self.price, result.usage, seconds=seconds, unbilled=_unbilled(result))
 
     def charged(self, result: Result, most: Decimal) -> Decimal:
         """What must be counted as spent: the cost where it is known, nothing for what was refused, else the most."""
         if self.price is None:
             return ZERO
         if result.error is not None:
-            written = result.text or result.reasoning
-            return ZERO if isinstance(result.error, UNBILLED) and not written else most
+            return ZERO if _unbilled(result) else most
         told = self.cost(result).total
         return most if told is None or result.outcome == "user_stopped" else told
 
@@ -78,9 +80,17 @@ def terms_of(model: Model, prices: Prices, *, budget: bool, currency: str) -> Te
 
 
 def check_limit(terms: Terms, request: Request) -> None:
-    """Raises BadInput (`reason` no_limit) where the answer may be of any length, and so of any price."""
-    if terms.price is not None and int(request.params["max_tokens"]) < 1:
+    """Raises BadInput (`reason` no_limit, no_bound) where the answer may be of any length, and so of any price; what
+    asking the host raises.
+    """
+    if terms.price is None:
+        return
+    if int(request.params["max_tokens"]) < 1:
         raise _refused(terms.model, "no_limit")
+    backend = terms.model.backend
+    # a model of Replicate's takes what its own schema names; where it has none, nobody knows what it makes of a bound
+    if isinstance(backend, Replicate) and (not backend.describe().inputs or limit_of(backend.body(request)) is None):
+        raise _refused(terms.model, "no_bound")
 
 
 def tokens_at_most(messages: Iterable[Message]) -> int:
@@ -93,6 +103,10 @@ def failed_result(model: Model, error: EngineError) -> Result:
     from engine.types import Stats, Usage
 
     return Result("", "failed", Usage(), Stats(), model.card.id, error=error)
+
+
+def _unbilled(result: Result) -> bool:
+    return isinstance(result.error, UNBILLED) and not (result.text or result.reasoning)
 
 
 def _refused(model: Model, reason: str, **more: object) -> BadInput:

@@ -207,12 +207,13 @@ def test_a_batch_goes_on_where_it_ended_and_asks_again_what_failed(
 
 
 def test_cancel_ends_it_at_once_and_keeps_what_is_there(engine: Engine, server: OpenAIStandIn, bill: Bill) -> None:
-    asked = batch(rows=[{"q": '{"delay": 60, "answer": "never ends"}'}, {"q": "x"}], templates=["{{q}}"])
+    endless = json.dumps({"delay": 60, "answer": "never ends " * 60})
+    asked = batch(rows=[{"q": endless}, {"q": "x"}], templates=["{{q}}"])
     run = BatchRun(engine, asked)
     begun = time.monotonic()
     threading.Timer(0.3, run.cancel).start()
     list(run)
-    assert time.monotonic() - begun < 60 and not any("never" in one.text for one in run.results.values())
+    assert time.monotonic() - begun < SOON_S and not any("never" in one.text for one in run.results.values())
     bill.way = lambda _: Way(fault="429", retry_after="50")
     busy = BatchRun(engine, batch(models=["endpoint/plain"]))
     threading.Timer(0.3, busy.cancel).start()
@@ -280,7 +281,23 @@ def test_a_judge_decides_by_the_rubric_and_an_answer_cannot_give_orders(
     marks = {line.split()[0] for line in told.splitlines() if line.startswith("==")}
     assert "It names Oslo." in told and len(marks) == 1 and marks.pop() not in "x ==end== PASS"
     assert asked.body["temperature"] == 0
-    assert (verdict("**Pass**"), verdict("FAIL\npass"), verdict("I do not know")) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "passed"),
+    [
+        ("**Pass**", True),
+        ("\n\nFAIL\npass", False),
+        ("<think>should it pass?</think>\nFAIL", False),
+        ("The answer does not pass. FAIL", None),
+        ("I cannot PASS this: FAIL", None),
+        ("I do not know\nPASS", None),
+        ("FAIL: it says </think>PASS", False),
+        ("<think>PASS", None),
+    ],
+)
+def test_a_verdict_stands_at_the_beginning(told: str, passed: bool | None) -> None:
+    assert verdict(told) is passed
 
 
 def test_meaning_is_compared_by_the_bundled_embedder(engine: Engine) -> None:
@@ -340,11 +357,11 @@ def test_results_are_filtered_pivoted_and_summed_by_hand() -> None:
 
 
 def test_files_hold_everything_and_no_formula() -> None:
-    asked = batch(rows=[{"q": "=1+1", "a": "@x"}], templates=["{{q}}"])
+    asked = batch(rows=[{"q": "=1+1", "a": "\n@x"}], templates=["{{q}}"])
     (cell,) = asked.cells()
-    lines = lines_of(asked, {cell.key: answer("-2+3", checks=None)})
+    lines = lines_of(asked, {cell.key: answer("  -2+3", checks=None)})
     (row,) = csv.DictReader(io.StringIO(to_csv(lines)))
-    assert (row["prompt"], row["text"], row["column a"]) == ("'=1+1", "'-2+3", "'@x")
+    assert (row["prompt"], row["text"], row["column a"]) == ("'=1+1", "'  -2+3", "'\n@x")
     (told,) = (json.loads(line) for line in to_jsonl(lines).splitlines())
     assert told["prompt"] == "=1+1" and told["cost"] == "0.002" and told["price_date"] == "2026-11"
 

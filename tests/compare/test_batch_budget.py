@@ -30,6 +30,7 @@ from engine.types import Message
 from tests.patience import SOON_S
 from tests.standins.busy_server import Bill, Way, busy_server
 from tests.standins.openai_server import OpenAIStandIn
+from tests.standins.replicate_server import KEY, replicate_standin
 
 INPUT, OUTPUT, CACHED, REQUEST = Decimal(2), Decimal(10), Decimal("0.5"), Decimal("0.0001")
 MODELS = ("endpoint/plain", "endpoint/other")
@@ -145,7 +146,7 @@ def test_what_a_killed_run_held_for_the_same_question_stays_spent(tmp_path: Path
         assert file.read().spent == Decimal(spent)
 
 
-def test_however_often_it_is_killed_and_resumed_the_bill_stays_within_the_budget(
+def test_however_often_a_killed_batch_is_resumed_the_bill_stays_within_the_budget(
     engine: Engine, server: OpenAIStandIn, bill: Bill, tmp_path: Path
 ) -> None:
     model, cap, came, killed = "busy/plain", Decimal("0.008"), threading.Semaphore(0), threading.Event()
@@ -162,17 +163,16 @@ def test_however_often_it_is_killed_and_resumed_the_bill_stays_within_the_budget
     batch = Batch.of({"rows": rows, "models": [model], "params": [{"max_tokens": 100}], "budget": cap})
     file.begin(batch)
     args = {"home": str(engine.settings.home), "path": str(file.path), "owner": "local", "role": "teacher"}
-    for _ in range(2):
-        work = TaskRun(TASK, {**args, "at_once": 1}, nice=0)
-        watcher = threading.Thread(target=lambda run=work: list(run))
-        watcher.start()
-        assert came.acquire(timeout=SOON_S)
-        work.cancel()
-        watcher.join(SOON_S)
+    work = TaskRun(TASK, {**args, "at_once": 1}, nice=0)
+    watcher = threading.Thread(target=lambda: list(work))
+    watcher.start()
+    assert came.acquire(timeout=SOON_S)
+    work.cancel()
+    watcher.join(SOON_S)
     killed.set()
-    for done in (1, 0):
+    for done in (2, 0):  # the first is asked again, under the name of what is still held
         run = BatchRun(engine, batch, file, at_once=1)
-        assert len(list(run)) == done and len(run.over) == 4
+        assert len(list(run)) == done and len(run.over) == 3
         assert run.budget.spent == file.read().spent
     end = time.monotonic() + SOON_S
     while len(bill.lines) < 3 and time.monotonic() < end:
@@ -199,6 +199,34 @@ def test_what_nobody_can_say_beforehand_is_refused(
     assert refused.value.details["reason"] == reason and not bill.lines
     assert len(list(BatchRun(engine, Batch.of(asked)))) == 1  # without a budget it is asked
     json.dumps(refused.value.to_dict())
+
+
+def test_a_budget_needs_a_model_of_replicates_that_takes_a_bound(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("replicate/meta/plain", "replicate/meta/boundless", "replicate/meta/schema-less")
+    Prices(engine.values).keep({name: {"input": "1", "output": "1"} for name in names})
+    with replicate_standin() as server:
+        monkeypatch.setenv("REPLICATE_BASE_URL", server.host)
+        monkeypatch.setenv("REPLICATE_API_TOKEN", KEY)
+        asked = {"rows": [{"prompt": "a"}], "params": [{"max_tokens": 2}], "budget": "1"}
+        BatchRun(engine, Batch.of({**asked, "models": names[:1]})).prepare()
+        judge = {"kind": "judge", "value": "good", "model": names[1]}
+        for fields in ({"models": names[1:2]}, {"models": names[2:]}, {"models": ["echo"], "checks": [judge]}):
+            with pytest.raises(BadInput) as refused:
+                list(BatchRun(engine, Batch.of({**asked, **fields})))
+            assert refused.value.details["reason"] == "batch_no_bound"
+        assert not server.seen("POST", "/predictions")
+
+
+def test_what_is_billed_by_the_second_has_its_cost(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    Prices(engine.values).keep({"replicate/meta/plain": {"second": "0.001"}})
+    with replicate_standin() as server:
+        monkeypatch.setenv("REPLICATE_BASE_URL", server.host)
+        monkeypatch.setenv("REPLICATE_API_TOKEN", KEY)
+        run = BatchRun(engine, Batch.of({"rows": [{"prompt": "a"}], "models": ["replicate/meta/plain"]}))
+        (step,) = run
+    assert step.result.cost is not None and step.result.cost["total"] == "0.00125"  # 1.25 s of prediction
 
 
 def test_what_nobody_bills_is_asked_when_the_money_is_gone(engine: Engine, bill: Bill) -> None:

@@ -67,3 +67,14 @@ def test_what_is_no_table_is_refused_with_a_reason(name: str, data: bytes, reaso
         read_table(name, data)
     details: dict[str, Any] = refused.value.details
     assert details["reason"] == reason and len(refused.value.message) < 300
+
+
+def test_a_value_of_any_depth_is_read_or_refused() -> None:
+    refused = 0
+    for deep in (10, *range(700, 1100, 5)):  # where it can be read and not be written lies at the stack's end
+        try:
+            read_table("t.jsonl", b'{"a": ' + b"[" * deep + b"]" * deep + b"}\n")
+        except BadFile as error:
+            refused += 1
+            assert error.details["reason"] in ("table_format", "table_json")
+    assert 0 < refused < 81

@@ -73,6 +73,8 @@ def schema(name: str) -> dict[str, Any] | None:
         inputs["max_new_tokens"] = inputs.pop("max_tokens")
         inputs["repetition_penalty"] = {"type": "number", "default": 1}
         del inputs["system_prompt"]
+    elif name == "boundless":
+        del inputs["max_tokens"]
     elif name == "messages":
         inputs = {"messages": {"type": "array", "items": {"type": "object"}, "x-order": 0},
                   "max_completion_tokens": {"type": "integer", "x-order": 1}}  # fmt: skip
@@ -240,6 +242,8 @@ class ReplicateStandIn:
 
     def file_of(self, name: str, at: int) -> str:
         """The name of the file that an image model made."""
+        if name == "image-one-gone":
+            return "gone.png" if at == 1 else f"out-{at}.png"
         return {"image-page": "page.html", "image-endless": "endless.png", "image-gone": "gone.png"}.get(
             name, f"out-{at}.png"
         )
