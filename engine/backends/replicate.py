@@ -421,7 +421,9 @@ class Run:
             if status == "failed" and (told := prompt_too_long(said)):
                 raise told
             reason = f"prediction_{status}"
-            raise ServerFailed(said or f"the prediction was {status}", status=None, reason=reason, told=said or "–")
+            official = self.now.version == "hidden"  # as Replicate says of its own models, which are public
+            message = said or f"the prediction was {status}"
+            raise ServerFailed(message, status=None, reason=reason, told=said or "–", official=official)
         if status == "succeeded" and not self._done and self._text and self.now.text != "".join(self._text):
             raise StreamCut("the stream broke, and the prediction says something else", received=self._received)
 

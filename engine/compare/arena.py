@@ -14,13 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from engine.compare.ratings import WINNERS, Battle, Ratings, Winner, rate
 from engine.compare.selfnaming import names_itself
+from engine.compare.turns import Pair, Turns
 from engine.errors import AccessDenied, BadInput, NotFound
 from engine.person import LOCAL_OWNER, PersonRole
 from engine.store import Store
@@ -29,8 +29,12 @@ from engine.values import Values
 
 MODELS = "compare.arena"
 TAG_MAX = 40
-ROWS_MAX = 5000  # of one person
+ROWS_MAX = 5000  # made here by one person
 PENDING_S = 24 * 3600.0
+SWEEP_S = 3600.0
+CHUNK = 500  # votes of a file that are written at once: between two chunks others write
+MANY = 1000  # votes from which on the board is counted no oftener than every BOARD_EVERY_S
+BOARD_EVERY_S = 2.0
 TAGS_SHOWN = 50
 CONTESTANTS_MAX = 20
 
@@ -105,9 +109,10 @@ class Arena:
         self._values = values
         self._offered = offered
         self._clock = clock
-        self._chance = chance or random.SystemRandom()
         self._lock = threading.Lock()
-        self._boards: dict[str | None, tuple[tuple[Any, ...], Board]] = {}
+        self._boards: dict[str | None, tuple[tuple[Any, ...], Board, float]] = {}
+        self._swept = 0.0
+        self.turns = Turns(clock, chance or random.SystemRandom())
 
     def models(self) -> tuple[str, ...]:
         """The ids of the models that vie."""
@@ -120,20 +125,17 @@ class Arena:
         if len(chosen) == 1 or len(chosen) > CONTESTANTS_MAX:
             raise BadInput(f"2 to {CONTESTANTS_MAX} models vie", what="models", reason="arena_models")
         self._values.set(LOCAL_OWNER, MODELS, chosen or None)
+        self.turns.clear()
         return self.models()
 
-    def draw(self) -> tuple[str, str]:
-        """The models of a new pair, left and right: one of the pairs with the fewest votes, its sides by chance. Raises
-        BadInput where fewer than two vie.
+    def draw(self, owner: str = LOCAL_OWNER, may: Callable[[str], bool] = lambda _: True) -> tuple[str, str]:
+        """The models of a new pair, left and right: one of the pairs with the fewest rows, its sides by chance, of the
+        models that this person may open and that do not rest. Raises BadInput where fewer than two are left.
         """
-        models = self.models()
+        models = [model for model in self.models() if may(model)]
         if len(models) < 2:
             raise BadInput("the arena needs two models", what="models", reason="arena_models")
-        counts = self._counts()
-        pairs = list(combinations(models, 2))
-        fewest = min(counts[frozenset(pair)] for pair in pairs)
-        pair = self._chance.choice([pair for pair in pairs if counts[frozenset(pair)] == fewest])
-        return pair if self._chance.random() < 0.5 else (pair[1], pair[0])
+        return self.turns.draw(owner, models, self._counts())
 
     def keep(
         self,
@@ -158,10 +160,11 @@ class Arena:
             "problem": problem,
             "texts": {"question": question, "left": answers[0], "right": answers[1]},
         }
-        old = votes.c.winner.is_(None) & (votes.c.created < self._clock() - PENDING_S)
+        # Brought from elsewhere are those that were made when they were voted on
+        made_here = or_(votes.c.voted.is_(None), votes.c.voted != votes.c.created)
         with self._store.write() as connection:
-            connection.execute(delete(votes).where(votes.c.owner == owner, old))
-            mine = select(func.count()).select_from(votes).where(votes.c.owner == owner)
+            self._sweep(connection)
+            mine = select(func.count()).select_from(votes).where(votes.c.owner == owner, made_here)
             if connection.execute(mine).scalar_one() >= ROWS_MAX:
                 raise BadInput(f"{ROWS_MAX} pairs of one person", what="votes", reason="too_many_votes", limit=ROWS_MAX)
             connection.execute(votes.insert().values(**row))
@@ -192,15 +195,17 @@ class Arena:
             return tuple(map(_vote, rows))
 
     def board(self, tag: str | None = None) -> Board:
-        """How the models stand, over all votes or those of one tag; counted anew only after a change."""
+        """How the models stand, over all votes or those of one tag; counted anew only after a change, and where there
+        are many votes not at each.
+        """
         wanted = clean_tag(tag) if tag else None
         with self._lock:
-            state = self._state()
+            state, now = self._state(), time.monotonic()
             known = self._boards.get(wanted)
-            if known is None or known[0] != state:
+            if known is None or (known[0] != state and (state[0] < MANY or now - known[2] >= BOARD_EVERY_S)):
                 if len(self._boards) > TAGS_SHOWN:
                     self._boards.clear()
-                known = self._boards[wanted] = (state, self._counted(wanted))
+                known = self._boards[wanted] = (state, self._counted(wanted), now)
             return known[1]
 
     def all(self) -> tuple[Vote, ...]:
@@ -210,29 +215,48 @@ class Arena:
             return tuple(_vote(row) for row in connection.execute(query).mappings())
 
     def add(self, owner: str, brought: Iterable[Vote]) -> int:
-        """How many of these votes from elsewhere are new; those that are known already stay as they are."""
-        new = 0
-        with self._store.write() as connection:
-            known = set(connection.execute(select(votes.c.id)).scalars())
-            for vote in brought:
-                if vote.id in known:
-                    continue
-                known.add(vote.id)
-                connection.execute(votes.insert().values(**_row(vote, owner)))
-                new += 1
+        """How many of these votes from elsewhere are new; those that are known already stay as they are. Written in
+        chunks: a file that was cut short is brought again.
+        """
+        given, new = list({vote.id: vote for vote in brought}.values()), 0
+        for start in range(0, len(given), CHUNK):
+            chunk = given[start : start + CHUNK]
+            with self._store.write() as connection:
+                query = select(votes.c.id).where(votes.c.id.in_([vote.id for vote in chunk]))
+                known = set(connection.execute(query).scalars())
+                fresh = [_row(vote, owner) for vote in chunk if vote.id not in known]
+                if fresh:
+                    connection.execute(votes.insert(), fresh)
+            new += len(fresh)
+        self._recount()
         return new
 
     def clear(self, *, role: PersonRole = "teacher") -> int:
         """How many votes and pairs were deleted: all. Raises AccessDenied."""
         _teacher(role)
         with self._store.write() as connection:
-            return int(connection.execute(delete(votes)).rowcount)
+            count = int(connection.execute(delete(votes)).rowcount)
+        self.turns.clear()
+        self._recount()
+        return count
 
-    def _counts(self) -> Counter[frozenset[str]]:
-        query = select(votes.c.left_model, votes.c.right_model, func.count()).where(votes.c.problem.is_(None))
+    def _recount(self) -> None:
+        with self._lock:
+            self._boards.clear()
+
+    def _sweep(self, connection: Connection) -> None:
+        """Delete the pairs of everybody that nobody came back to, once an hour."""
+        now = self._clock()
+        if now - self._swept >= SWEEP_S:
+            connection.execute(delete(votes).where(votes.c.winner.is_(None), votes.c.created < now - PENDING_S))
+            self._swept = now
+
+    def _counts(self) -> Counter[Pair]:
+        """The rows of each pair, those that do not count too: a model that always names itself takes no more turns."""
+        query = select(votes.c.left_model, votes.c.right_model, func.count())
         with self._store.read() as connection:
             rows = connection.execute(query.group_by(votes.c.left_model, votes.c.right_model))
-            found: Counter[frozenset[str]] = Counter()
+            found: Counter[Pair] = Counter()
             for left, right, count in rows:
                 found[frozenset((left, right))] += count
         return found

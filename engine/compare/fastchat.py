@@ -48,7 +48,7 @@ def lines(votes: Iterable[Vote], *, texts: bool) -> Iterator[str]:
         if vote.winner is None:
             continue
         judge = judges.setdefault(vote.owner, len(judges))
-        yield json.dumps(_line(vote, vote.winner, judge, texts), ensure_ascii=False) + "\n"
+        yield _sound(json.dumps(_line(vote, vote.winner, judge, texts), ensure_ascii=False)) + "\n"
 
 
 def _line(vote: Vote, winner: Winner, judge: int, texts: bool) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def read(data: bytes, name: str) -> tuple[Vote, ...]:
     if len(data) > BYTES_MAX:
         raise BadFile(f"{name}: more than {BYTES_MAX} bytes", path=name, reason="too_large")
     try:
-        rows = data.decode("utf-8-sig").splitlines()
+        rows = data.decode("utf-8-sig").removesuffix("\n").split("\n")  # a text may hold U+2028, where a line goes on
     except UnicodeDecodeError as error:
         raise BadFile(f"{name} is not UTF-8: byte {error.start}", path=name, reason="not_utf8") from error
     if len(rows) > LINES_MAX:
@@ -104,7 +104,7 @@ def _read(row: str, name: str, number: int) -> Vote | None:
     try:
         winner = _WINNERS.get(told.get("type", told.get("winner")))
         return None if winner is None else _vote(told, winner, row)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, AttributeError, RecursionError, TypeError, ValueError) as error:
         raise BadFile(f"{name}, line {number}: no vote", path=name, reason="format", line=number) from error
 
 
@@ -153,7 +153,12 @@ def _said(told: Mapping[str, Any], place: int) -> tuple[str, str]:
     else:
         said = [str(turn[1] or "") for turn in _states(told)[place].get("messages") or ()]
     question, answer = (said[-2], said[-1]) if len(said) > 1 else ("", "")
-    return question[:TEXT_MAX], answer[:TEXT_MAX]
+    return _sound(question[:TEXT_MAX]), _sound(answer[:TEXT_MAX])
+
+
+def _sound(text: str) -> str:
+    """The text with "?" for each half of a sign, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _id(told: Mapping[str, Any], row: str) -> str:

@@ -57,11 +57,12 @@ class Price:
         return self.input_per_million is not None and self.output_per_million is not None
 
     def amount(
-        self, prompt: int, completion: int, cached: int = 0, *, seconds: float | None = None, images: int = 0
+        self, prompt: int, completion: int, cached: int = 0, *, seconds: float | None = None, images: int | None = None
     ) -> Decimal | None:
         """What a call of so many tokens, seconds and pictures costs; None where this does not tell enough.
 
-        `cached` is a part of `prompt`.
+        `cached` is a part of `prompt`; `images` None: no word of pictures, and where those alone are billed nothing is
+        known.
         """
         total = self.per_request or Decimal(0)
         if self.by_tokens:
@@ -72,9 +73,9 @@ class Price:
             if seconds is None:
                 return None
             total += self.per_second * Decimal(str(seconds))
-        if self.per_image is not None:
+        if self.per_image is not None and images is not None:
             total += self.per_image * images
-        return total if self._bills else None
+        return total if self._bills(images) else None
 
     def at_most(self, prompt: int, completion: int, *, seconds: float | None = None) -> Decimal | None:
         """The most that a call can cost whose prompt and answer have at most so many tokens; None where unknown."""
@@ -89,9 +90,9 @@ class Price:
         rest = plain - self._tokens(prompt, completion)
         return rest + (read * prompt + written * completion) / MILLION
 
-    @property
-    def _bills(self) -> bool:
-        return self.by_tokens or any(one is not None for one in (self.per_request, self.per_second, self.per_image))
+    def _bills(self, images: int | None) -> bool:
+        by_picture = self.per_image is not None and images is not None
+        return self.by_tokens or by_picture or any(one is not None for one in (self.per_request, self.per_second))
 
     def _tokens(self, prompt: int, completion: int) -> Decimal:
         read, written, _ = self._rates(prompt)
@@ -169,16 +170,24 @@ LOCAL = Cost(kind="local")
 
 
 def cost_of(
-    price: Price | None, usage: Usage, *, seconds: float | None = None, images: int = 0, unbilled: bool = False
+    price: Price | None,
+    usage: Usage,
+    *,
+    seconds: float | None = None,
+    images: int | None = None,
+    unbilled: bool | None = False,
 ) -> Cost:
     """The cost of a call at this price: `usage` as the server counted it, `seconds` of its hardware where those are
     billed. Unknown where the price is, or a count that it needs.
 
-    No word about cached tokens means none. `unbilled`: a failed run of a host that does not bill those.
+    No word about cached tokens means none. `unbilled`: a failed run of a host that does not bill those; None where
+    nobody knows whether it does.
     """
     if price is None:
         return UNKNOWN
     told = Cost(None, price.currency, price.source, price.as_of, price.kind)
+    if unbilled is None:
+        return replace(told, kind="unknown")
     if unbilled:
         return replace(told, total=Decimal(0))
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
@@ -202,8 +211,8 @@ def local_cost(electricity: Electricity | None, stats: Stats) -> Cost:
 
 
 def classroom(price: Price, students: int, questions: int, tokens_in: int, tokens_out: int) -> Decimal | None:
-    """What a class costs in which everybody asks so many questions of so many tokens; None where it is not billed by
-    tokens or requests.
+    """What a class costs in which everybody asks so many questions of so many tokens; None where these are not what is
+    billed.
     """
     each = price.amount(tokens_in, tokens_out)
     return None if each is None else each * students * questions

@@ -20,7 +20,7 @@ from engine.compare.money import Price as Price
 from engine.compare.money import Tier, local_cost, text_of
 from engine.compare.money import classroom as classroom
 from engine.compare.money import cost_of as cost_of
-from engine.errors import BadInput
+from engine.errors import BadInput, EngineError
 from engine.person import LOCAL_OWNER
 from engine.types import Stats, Usage
 from engine.values import Values
@@ -61,9 +61,15 @@ class Prices:
         return price_of(card, self.own())
 
     def cost(
-        self, card: ModelCard, usage: Usage, stats: Stats, *, seconds: float | None = None, unbilled: bool = False
+        self,
+        card: ModelCard,
+        usage: Usage,
+        stats: Stats,
+        *,
+        seconds: float | None = None,
+        unbilled: bool | None = False,
     ) -> Cost:
-        """What the answer cost; `seconds` of the host's hardware where it told them."""
+        """What the answer cost; `seconds` of the host's hardware where it told them; `unbilled` as `cost_of` says."""
         price = self.price(card)
         if price is None and is_local(card):
             return local_cost(self.electricity(), stats)
@@ -100,6 +106,19 @@ class Prices:
 def is_local(card: ModelCard) -> bool:
     """Whether the model runs in the room, so that nobody sends a bill."""
     return card.endpoint is None or card.endpoint.provider.price == LOCAL_PRICE
+
+
+def unbilled(card: ModelCard, error: EngineError | None) -> bool | None:
+    """Whether nobody sends a bill for a run that ended so: a prediction of a public model of Replicate's that failed.
+    Those of private ones are billed; None where nobody knows which it is.
+
+    Source: https://replicate.com/docs/topics/billing
+    """
+    if error is None or error.details.get("reason") != "prediction_failed":
+        return False
+    place = card.endpoint
+    listed = place is not None and place.model.partition(":")[0] in _shipped().get(place.provider.id, {})
+    return True if listed or error.details.get("official") is True else None
 
 
 def price_of(card: ModelCard, own: Mapping[str, Mapping[str, str]] | None = None) -> Price | None:

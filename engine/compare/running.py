@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.compare.money import LOCAL
-from engine.compare.prices import Prices, price_at
+from engine.compare.prices import Prices, price_at, unbilled
 from engine.compare.side import QUESTION_MAX, RECORDED, SIDES_MAX, SIDES_MIN, Side, SideView
 from engine.errors import BadInput, EngineError
 from engine.generation import HEARTBEAT_S, Generation
@@ -344,8 +344,8 @@ def answer_cost(prices: Prices, card: ModelCard, result: Result) -> Cost:
     if card.id.startswith(RECORDED):
         return LOCAL
     told = result.stats
-    failed = result.error is not None and result.error.details.get("reason") == "prediction_failed"
-    return prices.cost(card, result.usage, told, seconds=told.billed_time, unbilled=failed)
+    free = unbilled(card, result.error)
+    return prices.cost(card, result.usage, told, seconds=told.billed_time, unbilled=free)
 
 
 def _nothing(answer: _Answer, error: EngineError | None) -> Result:

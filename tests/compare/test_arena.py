@@ -14,7 +14,7 @@ import pytest
 
 from engine.compare import fastchat
 from engine.compare.arena import Arena, Vote, clean_tag
-from engine.compare.blind import Blind
+from engine.compare.blind import Blind, may_open
 from engine.compare.selfnaming import names_itself
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadFile, BadInput, NotFound, NotSupported
@@ -173,11 +173,86 @@ def test_who_vies_is_the_teachers_choice(arena: Arena, store: Store) -> None:
 def test_pairs_that_nobody_votes_on_go_after_a_day(store: Store) -> None:
     clock = Clock()
     arena = Arena(store, Values(store), lambda: MODELS, clock=clock)
-    token = pair(arena)
+    other = People(store).join("Ada", "student").id
+    tokens = {owner: pair(arena, owner) for owner in ("local", other)}
     clock.now += 25 * 3600
     pair(arena)
-    with pytest.raises(NotFound):
-        arena.vote("local", token, "left")
+    for owner, token in tokens.items():
+        with pytest.raises(NotFound):
+            arena.vote(owner, token, "left")
+
+
+def drawn(arena: Arena, times: int, down: str = "", flagged: str = "") -> Counter[str]:
+    """How often each model is drawn; `down` never answers, answers of `flagged` name it."""
+    seen: Counter[str] = Counter()
+    for _ in range(times):
+        models = arena.draw()
+        seen.update(models)
+        failed = {down: ("unreachable", True)} if down in models else {}
+        arena.turns.ended("local", models, failed)
+        if not failed:
+            arena.keep("local", "Why?", models, ("I am ant-1" if flagged in models else "one", "two"))
+    return seen
+
+
+def test_a_model_that_is_down_takes_no_turns_of_the_others(arena: Arena) -> None:
+    seen = drawn(arena, 60, down="ant-1")  # the clock goes some seconds a draw
+    assert seen["ant-1"] <= 5 and abs(seen["bee-1"] - seen["cat-1"]) <= 5
+    (trouble,) = arena.turns.troubles()
+    assert (trouble.model, trouble.reason) == ("ant-1", "unreachable")
+    arena.turns.ended("local", ("ant-1", "bee-1"), {})
+    assert arena.turns.troubles() == ()
+    assert drawn(arena, 12)["ant-1"] == 12  # it answers again, and catches up
+
+
+def test_a_model_that_names_itself_takes_its_own_turns_only(arena: Arena) -> None:
+    assert set(drawn(arena, 60, flagged="ant-1").values()) == {40}
+
+
+def test_what_fails_for_one_person_rests_for_them_alone(arena: Arena) -> None:
+    arena.turns.ended("ada", ("ant-1", "bee-1"), {"ant-1": ("unauthorized", False)})
+    assert all("ant-1" not in arena.draw("ada") for _ in range(10)) and arena.turns.troubles() == ()
+    assert any("ant-1" in arena.draw("bob") for _ in range(30))
+    assert {*arena.draw("bob", lambda model: model != "cat-1")} == {"ant-1", "bee-1"}
+    with pytest.raises(BadInput):
+        arena.draw("bob", lambda model: model == "cat-1")
+    arena.turns.ended("ada", ("ant-1", "bee-1"), {"bee-1": ("unreachable", True)})
+    assert len(set(arena.draw("ada"))) == 2  # all but one rest: nobody is left without a pair
+
+
+def test_votes_from_elsewhere_take_nobodys_place(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.compare.arena.ROWS_MAX", 3)
+    rows = [{"tstamp": number + 1, "model_a": "a", "model_b": "b", "winner": "tie"} for number in range(1200)]
+    brought = fastchat.read("\n".join(map(json.dumps, rows)).encode(), "f")
+    assert arena.add("local", brought) == 1200 and arena.add("local", brought) == 0
+    for _ in range(3):
+        arena.vote("local", pair(arena), "left")
+    with pytest.raises(BadInput):
+        pair(arena)
+
+
+def test_a_board_of_many_votes_is_not_counted_at_each(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.compare.arena.MANY", 2)
+    monkeypatch.setattr("engine.compare.arena.BOARD_EVERY_S", 1e9)
+    seen = []
+    for _ in range(4):
+        arena.vote("local", pair(arena), "left")
+        seen.append(arena.board().ratings.votes)
+    assert seen == [1, 1, 1, 1]  # the second vote makes two
+    monkeypatch.setattr("engine.compare.arena.BOARD_EVERY_S", 0.0)
+    assert arena.board().ratings.votes == 4
+
+
+def test_any_text_goes_out_and_comes_back(arena: Arena) -> None:
+    odd = "one\u2028two\u0085three\x1cfour \ud800"
+    arena.vote("local", arena.keep("local", odd, ("ant-1", "bee-1"), (odd, "b")), "left")
+    data = "".join(fastchat.lines(arena.all(), texts=True)).encode()
+    (vote,) = fastchat.read(data.replace(b"\n", b"\r\n"), "f")
+    assert vote.question == vote.answers[0] == odd.replace("\ud800", "?")
+    row = {"tstamp": 1, "type": "tievote", "models": ["", ""], "states":
+           [{"model_name": one, "messages": [["u", "\udfff"], ["a", "\ud800x"]]} for one in ("a", "b")]}  # fmt: skip
+    (vote,) = fastchat.read(json.dumps(row).encode(), "f")
+    assert (vote.question, vote.answers) == ("?", ("?x", "?x"))
 
 
 def test_files_go_out_and_come_back(arena: Arena, store: Store, tmp_path: Path) -> None:
@@ -256,6 +331,7 @@ def test_files_of_fastchat_itself_are_read() -> None:
         b'{"type": "leftvote", "tstamp": 1, "models": ["a\\u0000b", "b"]}',
         b'{"tstamp": 1, "winner": "model_a", "model_a": "a", "model_b": 7}',
         b"\n" * (fastchat.LINES_MAX + 1),
+        b'{"type": "leftvote", "models": ["a", "b"], "tstamp": 1' + b"0" * 400 + b"}",
     ],
 )
 def test_hostile_files_are_refused(data: bytes) -> None:
@@ -277,6 +353,10 @@ def test_a_pair_under_way_shows_no_name(tmp_path: Path) -> None:
         engine.arena.choose(["echo", "no-such-model"])
         failed = Blind(engine, LOCAL, "How are you?")
         assert failed.wait(60) and failed.look().failed and failed.look().token is None
+        assert failed.look().reason == "unknown_model"
+        assert [one.model for one in engine.arena.turns.troubles()] == ["no-such-model"]
+        student = replace(LOCAL, role="student")
+        assert may_open(engine, student, "echo") and not may_open(engine, student, "openai/gpt-5")
         with pytest.raises(NotSupported):
             failed.vote("left")
         engine.arena._values.set("local", "compare.arena", ["echo", "Echo"])  # one model twice, under two spellings

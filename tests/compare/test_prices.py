@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from engine.catalog import ECHO, Endpoint, ModelCard
 from engine.compare.money import LOCAL, Cost, Electricity, Price, classroom, cost_of, total_of
-from engine.compare.prices import LISTED_AS_OF, Prices, is_local, price_at, price_of
-from engine.errors import BadInput
+from engine.compare.prices import LISTED_AS_OF, Prices, is_local, price_at, price_of, unbilled
+from engine.errors import BadInput, ServerFailed
 from engine.providers import provider, providers, typed_in
 from engine.store import Store
 from engine.types import Stats, Usage
@@ -88,6 +88,24 @@ def test_replicate_is_billed_by_the_token_or_by_the_second(prices: Prices) -> No
     assert prices.cost(card, Usage(), Stats(), seconds=12.5).total == Decimal("0.0028125")
     assert prices.cost(card, Usage(10, 10), Stats()).kind == "unknown"
     assert prices.cost(card, Usage(), Stats(), seconds=9.0, unbilled=True).total == 0
+    assert prices.cost(card, Usage(), Stats(), seconds=9.0, unbilled=None).kind == "unknown"
+
+
+def test_a_failed_run_is_free_only_where_it_is_known_to_be() -> None:
+    failed = ServerFailed("no", status=None, reason="prediction_failed")
+    official = ServerFailed("no", status=None, reason="prediction_failed", official=True)
+    listed, other = remote("replicate", "meta/meta-llama-3-8b-instruct"), remote("replicate", "me/mine")
+    assert unbilled(listed, failed) is True and unbilled(other, failed) is None and unbilled(other, official) is True
+    assert unbilled(other, None) is False and unbilled(other, ServerFailed("no", status=500)) is False
+
+
+def test_a_price_by_picture_says_nothing_of_a_text() -> None:
+    price = Price(per_image=Decimal("0.003"))
+    assert cost_of(price, Usage(10, 10)).kind == "unknown" and cost_of(price, Usage(10, 10)).total is None
+    assert classroom(price, 30, 40, 500, 300) is None
+    assert cost_of(price, Usage(), images=4).total == Decimal("0.012") and cost_of(price, Usage(), images=0).total == 0
+    both = Price(Decimal(1), Decimal(1), per_image=Decimal("0.003"))
+    assert cost_of(both, Usage(500_000, 500_000)).total == 1
 
 
 def test_thinking_that_the_server_counts_apart_is_billed() -> None:
