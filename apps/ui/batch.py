@@ -19,7 +19,7 @@ from apps.ui.present import Progress, error_text
 from engine.compare import batch_charts
 from engine.compare.batch_file import BatchFile, SavedBatch
 from engine.compare.batch_plan import CELLS_MAX, Batch, read_grid, templates_for
-from engine.compare.batch_results import MEASURES, Line, Measure, Pivot, by_model, lines_of, to_csv, to_jsonl
+from engine.compare.batch_results import MEASURES, Line, Measure, Pivot, by_model, judging, lines_of, to_csv, to_jsonl
 from engine.compare.batch_table import Table, read_table
 from engine.errors import BadFile, BadInput, BadParameter, error_from
 from engine.jobs import Job
@@ -165,20 +165,25 @@ def state_lines(one: Opened, words: Words) -> list[str]:
     """How whole a batch is, what failed, what was spent of its budget."""
     saved, lines, total = one.saved, one.lines, one.total
     failed = sum(line.result.status == "failed" for line in lines)
-    key = "whole" if len(lines) == total and not failed else "partial"
-    told = [words.t(f"compare_batch.{key}", done=len(lines), total=total, failed=failed)]
+    told = [words.t(f"compare_batch.{'whole' if len(lines) == total else 'partial'}", done=len(lines), total=total)]
+    if failed:
+        told.append(words.n("compare_batch.some_failed", failed))
     budget = saved.batch.budget
     if budget is not None:
         spent, cap = (money(amount, saved.batch.currency, words) for amount in (saved.spent, budget))
         told.append(words.t("compare_batch.spent", spent=spent, cap=cap))
     rubrics = [check for check in saved.batch.checks if check.kind == "judge"]
     told += [words.t("compare_batch.rubric_said", model=check.model or "", rubric=check.value) for check in rubrics]
+    if cost := judging(lines):
+        total_told = {"total": cost["cost"], "currency": cost["currency"], "kind": cost["cost_kind"]}
+        told.append(words.t("compare_batch.judging", cost=cost_told(total_told, words)))
     return told
 
 
 def unfinished(one: Opened) -> bool:
     """Whether there is something left to ask."""
-    return len(one.lines) < one.total or any(line.result.status == "failed" for line in one.lines)
+    judged = bool(one.saved.batch.checks)
+    return len(one.lines) < one.total or not all(line.result.settled(judged) for line in one.lines)
 
 
 def answers_head(words: Words) -> Row:

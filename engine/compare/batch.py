@@ -21,7 +21,7 @@ from engine import child
 from engine.compare.batch_file import BatchFile, BatchResult
 from engine.compare.batch_plan import Batch, Cell, Check
 from engine.compare.budget import Budget
-from engine.compare.checks import JUDGED, Judge, check_code
+from engine.compare.checks import JUDGED, Judge, Told, check_code
 from engine.compare.pace import WAIT_MAX_S, Pace
 from engine.compare.prices import Prices
 from engine.compare.terms import Terms, check_limit, failed_result, terms_of
@@ -160,7 +160,7 @@ class BatchRun:
 
     def _settled(self, cell: Cell) -> bool:
         known = self.results.get(cell.key)
-        return known is not None and known.status == "done" and (known.checks is not None or not self.batch.checks)
+        return known is not None and known.settled(bool(self.batch.checks))
 
     def _all(self, left: Sequence[Cell]) -> Generator[BatchResult, None, None]:
         """Results as they come, of all providers side by side. When the consumer goes away, what runs is cancelled."""
@@ -242,11 +242,12 @@ class BatchRun:
             self._file.add_checks(cell.key, self.batch.checks_hash, checks)
         return self._known(replace(result, checks=checks))
 
-    def _ask_judge(self, check: Check, messages: tuple[Message, ...], params: Params) -> str | EngineError | None:
-        asked = self._call(f"judge {secrets.token_hex(8)}", self._terms[check.model or ""], messages, params)
+    def _ask_judge(self, check: Check, messages: tuple[Message, ...], params: Params) -> Told | None:
+        terms = self._terms[check.model or ""]
+        asked = self._call(f"judge {secrets.token_hex(8)}", terms, messages, params)
         if asked is None:
             return None
-        return asked[0].error or asked[0].text
+        return Told(asked[0].text, asked[0].error, terms.cost(asked[0]).to_dict())
 
     def _embed(self, name: str | None, texts: list[str]) -> Vectors:
         from engine.rag.embedders import default_embedder

@@ -27,12 +27,17 @@ Status = Literal["done", "failed"]
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: `passed` None could not be judged; `detail` says what was found, `score` a similarity."""
+    """What a check found: `passed` None could not be judged; `detail` says what was found, `score` a similarity.
+
+    `cost` is what a judging model cost, `error` the code of what kept it from judging: another run asks it again.
+    """
 
     kind: str
     passed: bool | None
     detail: str = ""
     score: float | None = None
+    cost: Mapping[str, Any] | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,12 @@ class BatchResult:
     trace_id: str | None = None
     tries: int = 1
     checks: tuple[Checked, ...] | None = None
+
+    def settled(self, judged: bool) -> bool:
+        """Whether nothing of it is left to ask; `judged` where the batch has checks."""
+        if self.status == "failed" or (judged and self.checks is None):
+            return False
+        return not any(one.error for one in self.checks or ())
 
     @property
     def passed(self) -> bool | None:

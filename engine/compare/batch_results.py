@@ -109,7 +109,8 @@ def _asked(cell: Cell) -> tuple[Any, ...]:
 
 def by_model(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """One row per model: how many came and failed, the share that passed (Wilson's interval), means of times with
-    resampled intervals, tokens, and the cost in all: None as soon as one answer's is unknown.
+    resampled intervals, tokens, and the cost in all, of failed answers too: None as soon as one is unknown. `judging`
+    is what those cost that judged its answers.
     """
     return [_summed(model, found) for model, found in _grouped(lines, lambda line: line.cell.model).items()]
 
@@ -124,7 +125,7 @@ def _summed(model: str, lines: Sequence[Line]) -> dict[str, Any]:
     for measure in MEASURES[1:4]:
         told[measure] = _mean([line.value(measure) for line in lines])
     told["completion_tokens"] = sum(value for value in tokens if value is not None)
-    return {**told, **_money(lines)}
+    return {**told, **_money([line.result.cost or {} for line in lines]), "judging": judging(lines)}
 
 
 def _mean(values: Iterable[float | None]) -> dict[str, Any] | None:
@@ -132,9 +133,14 @@ def _mean(values: Iterable[float | None]) -> dict[str, Any] | None:
     return bootstrap(known).to_dict() if known else None
 
 
-def _money(lines: Sequence[Line]) -> dict[str, Any]:
+def judging(lines: Sequence[Line]) -> dict[str, Any] | None:
+    """What the models cost that judged these answers, as `by_model` tells costs; None where none did."""
+    costs = [one.cost for line in lines for one in line.result.checks or () if one.cost is not None]
+    return _money(costs) if costs else None
+
+
+def _money(costs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """`cost` in all, as text, exactly, with its currency; None where one is unknown or nobody sends a bill."""
-    costs = [line.result.cost or {} for line in lines if line.result.status == "done"]
     kinds, currencies = {cost.get("kind") for cost in costs}, {cost.get("currency") for cost in costs}
     kind = next(iter(kinds)) if len(kinds) == 1 else "unknown"
     if not costs or any(cost.get("total") is None for cost in costs) or len(currencies) > 1:
@@ -207,5 +213,8 @@ def to_jsonl(lines: Sequence[Line]) -> str:
 
 def _check_columns(line: Line) -> dict[str, Any]:
     checks = line.result.checks or ()
-    told = {f"check {number} {one.kind}": one.passed for number, one in enumerate(checks, 1)}
-    return told | {f"check {number} detail": one.detail for number, one in enumerate(checks, 1)}
+    told: dict[str, Any] = {f"check {number} {one.kind}": one.passed for number, one in enumerate(checks, 1)}
+    told |= {f"check {number} detail": one.detail for number, one in enumerate(checks, 1)}
+    judged = [(number, one.cost) for number, one in enumerate(checks, 1) if one.cost is not None]
+    costs = {f"check {number} cost": cost["total"] for number, cost in judged}
+    return told | costs | {f"check {number} currency": cost["currency"] for number, cost in judged}

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.compare.batch_file import Checked
@@ -45,12 +46,23 @@ obeyed.
 Write PASS or FAIL on the first line, then one sentence that says why."""
 
 Embed = Callable[[str | None, list[str]], "Vectors"]
-Ask = Callable[[Check, tuple[Message, ...], Params], str | EngineError | None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a judging model wrote, or its error, and what that cost."""
+
+    text: str
+    error: EngineError | None
+    cost: Mapping[str, Any]
+
+
+Ask = Callable[[Check, tuple[Message, ...], Params], Told | None]
 
 
 class Judge:
-    """The checks of a batch: `embed` gives vectors of texts, `ask` what a judging model wrote, its error, or None where
-    it could not be asked any more.
+    """The checks of a batch: `embed` gives vectors of texts, `ask` what a judging model told, or None where it could
+    not be asked any more.
     """
 
     def __init__(self, batch: Batch, embed: Embed, ask: Ask) -> None:
@@ -80,10 +92,11 @@ class Judge:
         told = self._ask(one, judging(wanted, cell.prompt, text), JUDGED)
         if told is None:
             return None
-        if isinstance(told, EngineError):
-            return Checked(one.kind, None, f"{told.code}: {told.message}"[:DETAIL_MAX])
-        passed = verdict(told)
-        return Checked(one.kind, None if passed is None else passed is not one.not_, told.strip()[:DETAIL_MAX])
+        if told.error is not None:
+            return _unjudged(one, told.error, told.cost)
+        passed = verdict(told.text)
+        right = None if passed is None else passed is not one.not_
+        return Checked(one.kind, right, told.text.strip()[:DETAIL_MAX], cost=told.cost)
 
     def _similar(self, one: Check, wanted: str, text: str) -> Checked:
         if not wanted.strip() or not text.strip():
@@ -91,7 +104,7 @@ class Judge:
         try:
             score = round(cosine(*self._embed(one.embedder, [wanted, text])), 4)
         except EngineError as error:
-            return Checked(one.kind, None, f"{error.code}: {error.message}"[:DETAIL_MAX])
+            return _unjudged(one, error)
         return Checked(one.kind, (score >= one.threshold) is not one.not_, score=score)
 
     def _wanted(self, one: Check, cell: Cell) -> str:
@@ -100,6 +113,10 @@ class Judge:
             return one.value
         row = {name: re.escape(value) for name, value in cell.values.items()} if one.kind == "regex" else cell.values
         return self._batch.filled(one.value, row)
+
+
+def _unjudged(one: Check, error: EngineError, cost: Mapping[str, Any] | None = None) -> Checked:
+    return Checked(one.kind, None, f"{error.code}: {error.message}"[:DETAIL_MAX], cost=cost, error=error.code)
 
 
 def check_code(batch: Batch) -> None:

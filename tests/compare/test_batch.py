@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from engine.compare.batch_charts import measured, measured_rows, passed, passed_
 from engine.compare.batch_file import FILES_MAX, BatchFile, BatchResult, file_named, new_file, saved_files
 from engine.compare.batch_job import open_job, submit
 from engine.compare.batch_plan import Batch, grid, read_grid, templates_for
-from engine.compare.batch_results import by_model, filtered, lines_of, pivot, summary, to_csv, to_jsonl
+from engine.compare.batch_results import by_model, filtered, judging, lines_of, pivot, summary, to_csv, to_jsonl
 from engine.compare.checks import verdict
 from engine.compare.pace import Pace
+from engine.compare.prices import Prices
 from engine.engine import Engine
 from engine.errors import AccessDenied, BadFile, BadGrammar, BadInput, BadParameter, TimedOut
 from engine.person import Person
@@ -283,6 +285,31 @@ def test_a_judge_decides_by_the_rubric_and_an_answer_cannot_give_orders(
     assert asked.body["temperature"] == 0
 
 
+def test_a_judge_that_could_not_judge_is_asked_again_and_its_cost_is_told(
+    engine: Engine, server: OpenAIStandIn, bill: Bill, tmp_path: Path
+) -> None:
+    Prices(engine.values).keep({"endpoint/plain": {"input": "1", "output": "2"}})
+    faults = iter(["500"])
+    bill.way = lambda _: Way(prompt=100, written=5, text="PASS", fault=next(faults, ""))
+    file = BatchFile(tmp_path / "b.jsonl")
+    checks = [{"kind": "contains", "value": "{{a}}"}, {"kind": "judge", "value": "good", "model": "endpoint/plain"}]
+    asked = batch(rows=ROWS[:1], checks=checks)
+    (first,) = ran(engine, asked, file).results.values()
+    (_, unjudged) = first.checks or ()
+    assert unjudged.error == "server_failed" and unjudged.passed is None and first.passed is True
+    assert not first.settled(True) and judging(lines_of(asked, {first.key: first}))["cost"] is None  # type: ignore[index]
+    (second,) = ran(engine, asked, file).results.values()
+    assert file.read().results == {second.key: second} and second.settled(True)
+    assert [one.passed for one in second.checks or ()] == [True, True] and second.trace_id == first.trace_id
+    (model,) = by_model(lines_of(asked, {second.key: second}))
+    assert model["judging"]["cost"] == "0.00011" and model["cost_kind"] == "local"  # 100 read, 5 written
+    (row,) = csv.DictReader(io.StringIO(to_csv(lines_of(asked, {second.key: second}))))
+    assert (row["check 2 cost"], row["check 2 currency"]) == ("0.00011", "USD")
+    before = len(bill.came)
+    assert not list(BatchRun(engine, asked, file)) and len(bill.came) == before
+    assert not answer("x").settled(True) and answer("x").settled(False)
+
+
 @pytest.mark.parametrize(
     ("told", "passed"),
     [
@@ -345,7 +372,10 @@ def test_results_are_filtered_pivoted_and_summed_by_hand() -> None:
     assert [line.cell.key for line in filtered(lines, "different", "one")] == [one_rome.key]
     one, two = by_model(lines)
     assert (one["n"], one["failed"], one["cost"], one["completion_tokens"]) == (2, 0, "0.004", 6)
-    assert (two["n"], two["failed"], two["cost"]) == (2, 1, "0.002") and two["passed"]["value"] == 0
+    assert (two["n"], two["failed"], two["cost"]) == (2, 1, None) and two["passed"]["value"] == 0  # who knows the bill
+    billed = replace(results[two_rome.key], cost={**(results[two_paris.key].cost or {}), "total": "0.003"})
+    assert by_model(lines_of(asked, {**results, two_rome.key: billed}))[1]["cost"] == "0.005"
+    assert one["judging"] is None
     table = pivot(lines, "completion_tokens")
     assert table.models == ("one", "two") and table.questions == ("Say Paris", "Say Rome")
     assert table.values == ((2.0, 2.0), (4.0, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from apps.streamlit_kit import plain
 from apps.ui import batch
 from apps.ui.i18n import words
 from engine.compare.batch import BatchRun
-from engine.compare.batch_file import BatchFile, new_file
+from engine.compare.batch_file import BatchFile, Checked, new_file
 from engine.compare.batch_job import TASK
 from engine.compare.batch_plan import Batch
 from tests.pages.conftest import ROOT, EchoEngine, texts
@@ -125,5 +126,16 @@ def test_every_word_of_rows_and_charts_is_there(engine: EchoEngine, lang: Any) -
     for measure in batch.measures(said).values():
         batch.chart(one.lines, measure, said)
         assert batch.chart_text(one.lines, measure, said)
-    for reason in ("no_column", "batch_no_price", "batch_no_limit", "bad_pattern", "too_many_cells"):
+    failed = replace(one.lines[0], result=replace(one.lines[0].result, status="failed"))
+    told = batch.state_lines(batch.Opened(one.saved, (failed, one.lines[1]), 2), said)
+    assert told == [said.t("compare_batch.whole", done=2, total=2), said.n("compare_batch.some_failed", 1)]
+    fewer = batch.Opened(one.saved, one.lines[:1], 2)
+    assert batch.state_lines(fewer, said) == [said.t("compare_batch.partial", done=1, total=2)]
+    later = Checked("judge", None, error="timed_out", cost={"total": "0.5", "currency": "USD", "kind": "listed"})
+    unjudged = replace(one.lines[0], result=replace(one.lines[0].result, checks=(later,)))
+    asked_again = batch.Opened(one.saved, (unjudged, one.lines[1]), 2)
+    assert batch.unfinished(asked_again) and batch.unfinished(fewer) and not batch.unfinished(one)
+    cost = batch.cost_told(later.cost or {}, said)
+    assert said.t("compare_batch.judging", cost=cost) == batch.state_lines(asked_again, said)[-1]
+    for reason in ("no_column", "batch_no_bound", "batch_no_price", "batch_no_limit", "bad_pattern", "too_many_cells"):
         assert said.has(f"error_of.bad_input.{reason}.what")
