@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from apps.gradio_kit import Ui
 from apps.options import Options
 from apps.ui import compare
 from apps.ui.compare import IN_ADDRESS
+from apps.ui.i18n import words
 from engine.backends.base import Backend
 from engine.compare import Side
 from engine.engine import Engine
@@ -31,7 +34,8 @@ from engine.params import PARAMS, Params
 from engine.person import LOCAL, Person
 from engine.providers import provider
 from tests.gradio.conftest import FOREIGN, EchoEngine, Site, lies_about, serving
-from tests.marks import marks_in
+from tests.marks import holding, marks_in
+from tests.patience import JOB_S
 from tests.standins.lmstudio_server import lmstudio_standin
 from tests.standins.replicate_server import KEY, ReplicateStandIn, replicate_standin
 
@@ -117,6 +121,52 @@ def test_an_error_of_one_side_is_its_own(client: Client) -> None:
     assert told["sides"][1]["outcome"] == "failed" and not marks_in(json.dumps([rows, told]))
 
 
+SPOKEN = "Hello from"  # had come before the fault
+FAULTS = {  # the model of the stand-in: what had come, the code, its place in the catalogue
+    "canceled": (SPOKEN, "server_failed", "error_of.server_failed.prediction_canceled"),
+    "aborted": ("", "server_failed", "error_of.server_failed.prediction_aborted"),
+    "failed-late": (SPOKEN, "server_failed", "error_of.server_failed.prediction_failed"),
+    "cut-lost": (SPOKEN, "stream_cut", "error.stream_cut"),
+    "500": ("", "server_failed", "error.server_failed"),
+}
+
+
+def sentence(place: str) -> str:
+    """What the catalogue says there, up to what is filled in."""
+    return words("en").t(f"{place}.what", told="@", status="@").partition("@")[0].strip()
+
+
+def test_every_fault_of_replicate_ends_in_its_sentence(client: Client) -> None:
+    rows, told = client.predict("Hi", [*(f"replicate/meta/{name}" for name in FAULTS), "echo"], api_name="/compare")
+    for row, side, (text, code, place) in zip(rows, told["sides"], FAULTS.values(), strict=False):
+        assert (row["status"], row["text"], row["error"]["code"]) == ("done", text, code)
+        assert row["error"]["sentence"].startswith(sentence(place))
+        assert (side["text"], side["outcome"]) == (text, "failed")
+    assert rows[-1]["text"] == "Hi" and "error" not in rows[-1] and not marks_in(json.dumps([rows, told]))
+
+
+def test_a_comparison_leaves_no_key_on_the_machine(
+    client: Client, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the one that was brought for the visit, nor where it was written into the question or comes back from a
+    server that failed.
+    """
+    caplog.set_level(logging.DEBUG)
+    home, models = site.engine.settings.home, ["replicate/meta/plain", "replicate/meta/failed", "replicate/meta/401"]
+    site.engine.visit_keys.put(LOCAL.id, models[0], KEY)
+    try:
+        rows, _ = client.predict(f"my key is {KEY}", [*models, "echo"], api_name="/compare")
+        batch = client.submit(rows=[{"q": "Hi"}], models=models, templates=["{{q}}"], api_name="/batch_run")
+        how_far, told = batch.result(timeout=JOB_S)
+    finally:
+        site.engine.visit_keys.forget(LOCAL.id)
+    assert ["error" in row for row in rows] == [False, True, True, False] and how_far["state"] == "done"
+    assert [one["status"] for one in told["results"]] == ["done", "failed", "failed"]
+    kept = {path.suffix for path in home.rglob("*") if path.is_file()}
+    assert kept & {".db", ".sqlite", ".sqlite3"} and any("batch" in str(path) for path in home.rglob("*"))
+    assert marks_in(KEY) and not holding(home) and not marks_in(caplog.text)
+
+
 def test_what_cannot_be_compared_is_a_sentence(client: Client) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"models": ["echo"]}, "bad_input"),
@@ -180,6 +230,18 @@ def test_all_columns_are_drawn_escaped_with_the_same_four_numbers(desk: Desk) ->
     assert 'data-done="0 1"' in drawn and 'data-running=""' in drawn
     assert told[parts.ask].visible is True and told[parts.stop].visible == "hidden" and told[parts.where]
     assert "What A has read" in drawn and "StrOutputParser" in drawn
+
+
+def test_every_fault_is_drawn_under_what_had_come(desk: Desk) -> None:
+    told = asked(desk, "Hi", *({"model": f"replicate/meta/{name}"} for name in FAULTS))
+    columns = told[desk.parts.answers].split("<section")[1:]
+    for column, (text, code, place) in zip(columns, FAULTS.values(), strict=True):
+        assert html.escape(sentence(place)) in column and f"{code}" in column
+        came = '<div class="compare-text">'  # nothing is drawn where nothing came
+        assert column.partition(html.escape(sentence(place)))[0].count(f"{came}{text}</div>" if text else came) == bool(
+            text
+        )
+    assert not marks_in(told[desk.parts.answers])
 
 
 def test_a_second_question_is_another_turn(desk: Desk) -> None:
