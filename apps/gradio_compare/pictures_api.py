@@ -60,7 +60,7 @@ class PictureEndpoints:
                     yield self._told(look), [picture.url for picture in look.pictures]
         finally:
             run.stop()
-        if look.error is not None:
+        if look.error is not None and not look.pictures:  # beside pictures it is told with them
             raise look.error
 
     def _told(self, look: Look) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from apps.streamlit_compare.desk import Desk
-from apps.streamlit_kit import guard, plain, show_error
+from apps.streamlit_kit import browser_watch, guard, plain, show_error
 from apps.ui import pictures
 from engine.compare import PICTURE_MODELS, Look, PictureRun, picture_form, zip_of
 from engine.errors import EngineError
@@ -83,7 +83,8 @@ def _make(desk: Desk) -> None:
 def _begin(desk: Desk, name: str, given: Mapping[str, Any]) -> None:
     person, run = desk.ui.person, desk.get("image.run")
     if run is None or not run.look().running:
-        desk.set("image.run", PictureRun(desk.ui.engine, name, given, owner=person.id, role=person.role))
+        made = PictureRun(desk.ui.engine, name, given, owner=person.id, role=person.role, wanted=browser_watch())
+        desk.set("image.run", made)
 
 
 def _example(name: str) -> Callable[[Desk], None]:
@@ -183,3 +184,4 @@ def _gallery(desk: Desk) -> None:
             with places[number % len(places)]:
                 st.image(picture.data, caption=plain(pictures.alt(look, number + 1, words)))
         st.caption(plain(f"{look.model} · {pictures.under(look, words)}"))
+        st.caption(plain(pictures.made_with(look)))

@@ -69,6 +69,11 @@ def under(look: Look, words: Words) -> str:
     return " · ".join([*told, price_note(look.cost, words)])
 
 
+def made_with(look: Look) -> str:
+    """What the model was given, by its own names: the prompt and what did not stand at its default."""
+    return " · ".join(f"{name}: {value}" for name, value in look.given.items())
+
+
 def alt(look: Look, number: int, words: Words) -> str:
     """The text in place of a picture."""
     prompt = str(look.given.get("prompt") or look.model)[:200]
@@ -86,11 +91,10 @@ def _work(look: Look, words: Words) -> str:
         'height:auto;border-radius:6px">'
         for number, picture in enumerate(look.pictures, 1)
     )
-    made = " · ".join(f"{name}: {value}" for name, value in look.given.items())
     return (
         f'<figure style="margin:0 0 1rem"><div style="display:flex;flex-wrap:wrap;gap:.5rem">{shown}</div>'
         f"<figcaption><strong>{_esc(look.model)}</strong> · {_esc(under(look, words))}<br>"
-        f'<span style="overflow-wrap:anywhere">{_esc(made)}</span></figcaption></figure>'
+        f'<span style="overflow-wrap:anywhere">{_esc(made_with(look))}</span></figcaption></figure>'
     )
 
 

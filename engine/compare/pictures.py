@@ -14,7 +14,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,7 +66,7 @@ class Picture:
 @dataclass(frozen=True)
 class Look:
     """How the work stands: `progress` in [0, 1] where the model tells it, `elapsed` seconds, `billed` seconds of
-    Replicate's machine; `error` is why it failed.
+    Replicate's machine; `error` is why it failed, or why pictures are missing beside those that are there.
     """
 
     model: str
@@ -107,7 +107,8 @@ def form(
 
 
 class PictureRun:
-    """One prediction: begun at once, looked at from any thread. `given` are the values of `form`'s fields.
+    """One prediction: begun at once, looked at from any thread. `given` are the values of `form`'s fields; `wanted` is
+    asked at each look at Replicate, and ends it there once it says no.
 
     Raises what `form` raises, and BadParameter for a value that the model would refuse.
     """
@@ -121,7 +122,9 @@ class PictureRun:
         owner: str = "local",
         role: Role = "teacher",
         key: str | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._wanted = wanted
         self._card, self._backend = _opened(engine, model_id, owner, role, key)
         self._input = input_of(form_of(self._backend.describe()), given)
         self._prices = Prices(engine.values)
@@ -160,31 +163,51 @@ class PictureRun:
         last: Prediction | None = None
         try:
             for last in self._backend.predict(self._input, self._control):
+                if not self._wanted():
+                    self._control.stop()
                 self._show(status="processing" if last.status != "starting" else "starting", progress=_bar(last.logs))
+            error = None
             if last is not None and not self._control.stopped:
                 self._show(status="fetching", progress=1.0)
-                self._show(pictures=tuple(fetched(self._backend, last.output, self._control)))
-            error = None
+                error = self._fetch(last.output)
         except EngineError as failure:
             error = failure
         finally:  # of a defect the traceback goes to the thread's excepthook
             self._end(last, error)
 
+    def _fetch(self, output: Any) -> EngineError | None:
+        """Show each picture as it comes; one that cannot be had costs none of the others. The first error, if any."""
+        first: EngineError | None = None
+        for at, place in enumerate(places_of(output, self._backend.name), 1):
+            try:
+                if not self._control.stopped:
+                    picture = fetched(self._backend, place, at, self._control)
+                    self._show(pictures=(*self._look.pictures, picture))
+            except EngineError as error:
+                first = first or error
+        return first
+
     def _end(self, last: Prediction | None, error: EngineError | None) -> None:
+        elapsed = time.monotonic() - self._began
         if self._control.stopped:
-            self._show(status="stopped", elapsed=time.monotonic() - self._began)
+            self._show(status="stopped", elapsed=elapsed, cost=self._cost(last, None))
             return
         billed = last.number("predict_time") if last is not None else None
-        unbilled = error is not None and error.details.get("reason") == "prediction_failed"
-        self._show(status="failed" if error else "done", error=error, billed=billed,
-                   elapsed=time.monotonic() - self._began, cost=self._cost(billed, unbilled))  # fmt: skip
+        status: Status = "failed" if error and not self._look.pictures else "done"
+        self._show(status=status, error=error, billed=billed, elapsed=elapsed, cost=self._cost(last, error))
 
-    def _cost(self, billed: float | None, unbilled: bool) -> Cost:
+    def _cost(self, last: Prediction | None, error: EngineError | None) -> Cost:
+        """By what was made, whether it could be fetched or not. Unknown where nobody told what that was."""
         try:
             price = self._prices.price(self._card)
         except StoreFailed:  # a picture is worth more than what it cost
             return UNKNOWN
-        return cost_of(price, Usage(), seconds=billed, images=len(self._look.pictures), unbilled=unbilled)
+        unbilled = error is not None and error.details.get("reason") == "prediction_failed"
+        made = _made(last)
+        if price is not None and price.per_image is not None and made is None and not unbilled:
+            return UNKNOWN
+        billed = last.number("predict_time") if last is not None else None
+        return cost_of(price, Usage(), seconds=billed, images=made or 0, unbilled=unbilled)
 
     def _show(self, **changes: Any) -> None:
         with self._news:
@@ -192,24 +215,21 @@ class PictureRun:
             self._news.notify_all()
 
 
-def fetched(backend: Replicate, output: Any, control: Control) -> Iterator[Picture]:
-    """The pictures that a prediction gave. Raises NotSupported where it gave none, BadFile for one that is none or too
-    large, BackendError.
-    """
-    told = output if isinstance(output, list) else [output]
-    places = [one for one in told if isinstance(one, str) and one.startswith(("http://", "https://", "data:"))]
+def places_of(output: Any, backend: str = "replicate") -> list[str]:
+    """Where the pictures lie that a prediction gave, the first few. Raises NotSupported where it gave none."""
+    places = _addresses(output)
     if not places:
-        raise NotSupported(
-            "the model gave no picture", capability="pictures", reason="no_picture", backend=backend.name
-        )
-    for at, place in enumerate(places[:PICTURES_MAX], 1):
-        if control.stopped:
-            return
-        data = _unpacked(place) if place.startswith("data:") else _downloaded(backend, place, control)
-        name = f"picture-{at}"
-        data_url(name, data)  # a picture, of a size that can be shown
-        kind = image_type(data) or ""
-        yield Picture(f"{name}.{ENDINGS[kind]}", kind, data)
+        raise NotSupported("the model gave no picture", capability="pictures", reason="no_picture", backend=backend)
+    return places[:PICTURES_MAX]
+
+
+def fetched(backend: Replicate, place: str, number: int, control: Control) -> Picture:
+    """The picture that lies there. Raises BadFile for one that is none or too large, ServerFailed, BackendError."""
+    data = _unpacked(place) if place.startswith("data:") else _downloaded(backend, place, control)
+    name = f"picture-{number}"
+    data_url(name, data)  # a picture, of a size that can be shown
+    kind = image_type(data) or ""
+    return Picture(f"{name}.{ENDINGS[kind]}", kind, data)
 
 
 def zip_of(looks: Sequence[Look]) -> bytes:
@@ -267,6 +287,19 @@ def _unpacked(url: str) -> bytes:
         return base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadFile("no picture in base64", path="picture", reason="broken") from error
+
+
+def _addresses(output: Any) -> list[str]:
+    told = output if isinstance(output, list) else [output]
+    return [one for one in told if isinstance(one, str) and one.startswith(("http://", "https://", "data:"))]
+
+
+def _made(last: Prediction | None) -> int | None:
+    """How many pictures were made: as Replicate counts them, else as many as it names. None where it tells neither."""
+    if last is None:
+        return None
+    counted = last.count("image_count")
+    return counted if counted is not None else len(_addresses(last.output)) or None
 
 
 def _bar(logs: str) -> float | None:

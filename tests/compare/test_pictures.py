@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from engine.compare import PictureRun, picture_form, zip_of
+from engine.compare.money import Price
 from engine.compare.pictures import Look
+from engine.compare.prices import Prices
 from engine.engine import Engine
 from engine.errors import (
     AccessDenied,
@@ -102,6 +106,31 @@ def test_what_is_no_picture_of_replicates(
     assert {name: type(error) for name, error in found.items()} == kinds
     assert found["image-elsewhere"].details["reason"] == "picture_host"
     assert found["image-failed"].details["told"] == "NSFW content detected"
+
+
+def test_a_page_that_is_gone_ends_it_at_replicate(replicate: ReplicateStandIn, engine: Engine) -> None:
+    replicate.token_s = 3600.0  # it works until it is stopped
+    gone = threading.Event()
+    run = PictureRun(engine, "replicate/test/image", {"prompt": "x"}, wanted=lambda: not gone.is_set())
+    assert wait_for(lambda: run.look().status == "processing", SOON_S)
+    gone.set()
+    assert run.wait(SOON_S) and run.look().status == "stopped"
+    assert wait_for(lambda: replicate.jobs[0].status == "canceled", SOON_S)
+
+
+def test_a_picture_that_is_lost_costs_none_of_the_others(replicate: ReplicateStandIn, engine: Engine) -> None:
+    look = made(engine, "image-one-gone", num_outputs=3)
+    assert look.status == "done" and [one.name for one in look.pictures] == ["picture-1.png", "picture-3.png"]
+    assert look.error is not None and look.error.details["reason"] == "picture_gone"
+
+
+def test_what_was_made_is_billed(replicate: ReplicateStandIn, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prices, "price", lambda self, card: Price(per_image=Decimal("0.003")))
+    costs = {name: made(engine, name, num_outputs=3).cost.total for name in ("image", "image-one-gone", "image-gone")}
+    assert set(costs.values()) == {Decimal("0.009")}
+    assert made(engine, "image-failed").cost.total == 0  # Replicate sends no bill for those
+    assert made(engine, "image-elsewhere").cost.total == Decimal("0.003")  # one of its two is an address
+    assert made(engine, "402").cost.total is None
 
 
 def test_models_that_make_none(replicate: ReplicateStandIn, engine: Engine) -> None:

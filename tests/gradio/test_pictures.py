@@ -68,6 +68,13 @@ def test_the_endpoints_tell_the_form_and_make_pictures(client: Client) -> None:
     assert image_type(data) == "image/png" and not marks_in(json.dumps([told, shown]))
 
 
+def test_a_picture_that_is_lost_is_told_beside_the_others(client: Client) -> None:
+    told, shown = client.predict(
+        "replicate/test/image-one-gone", {"prompt": "x", "num_outputs": 2}, api_name="/replicate_image"
+    )
+    assert len(shown) == 1 and told["error"]["code"] == "server_failed" and told["error"]["sentence"]
+
+
 @pytest.mark.parametrize(
     ("model", "inputs", "code"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from engine.people import Person
 from tests.marks import marks_in
 from tests.pages.conftest import ROOT, EchoEngine, texts
 from tests.patience import SOON_S
+from tests.standins.app_server import wait_for
 from tests.standins.replicate_server import KEY, ReplicateStandIn, replicate_standin
 
 EN = words("en")
@@ -81,6 +83,7 @@ def test_the_form_is_the_models_own_and_makes_a_picture(page: AppTest, replicate
     ended(press(page, "make"))
     assert replicate.jobs[0].input == {"prompt": "a cat <b>", "num_outputs": 2}
     assert len(page.get("image")) == 2 and EN.t("compare_images.billed", seconds="1.25") in texts(page)
+    assert "num\\_outputs\\: 2" in texts(page) and "prompt\\: a cat" in texts(page)
     with zipfile.ZipFile(io.BytesIO(zip_of(works(page)))) as archive:
         assert "01/picture-2.png" in archive.namelist()
 
@@ -95,6 +98,17 @@ def test_what_goes_wrong_is_a_sentence_and_the_form_stays(page: AppTest, replica
     opened(page, "x")
     assert "bad_input" in page.error[0].value
     assert not marks_in(texts(page))
+
+
+def test_a_page_that_is_closed_ends_the_picture_at_replicate(
+    page: AppTest, replicate: ReplicateStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = threading.Event()  # AppTest has no browser that could go away
+    monkeypatch.setattr("apps.streamlit_compare.pictures.browser_watch", lambda: lambda: not gone.is_set())
+    replicate.token_s = 3600.0  # it works until it is stopped
+    press(page, "example.lighthouse")
+    gone.set()
+    assert wait_for(lambda: bool(replicate.jobs) and replicate.jobs[0].status == "canceled", SOON_S)
 
 
 def test_an_example_runs_with_one_click(page: AppTest) -> None:
