@@ -23,6 +23,7 @@ CHOICES_MAX = 500
 DATA_MAX = 12 * 2**20  # characters of a file that is sent along
 TOLD_MAX = 600  # characters of a description
 LISTS_MAX = 50
+BOUND_MAX = 1e15  # a larger one bounds nothing, and no widget can hold it
 LONG = ("prompt", "negative_prompt", "text", "system_prompt")  # texts of several lines
 MEDIA = ("image/", "audio/", "video/", "application/pdf")
 
@@ -188,8 +189,8 @@ def _kind(name: str, row: Mapping[str, Any]) -> Kind | None:
 
 
 def _bound(value: Any) -> Number | None:
-    right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if right else None
+    right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < BOUND_MAX
+    return value if right else None  # NaN is less than nothing
 
 
 def _list(value: Any) -> list[Any]:

@@ -78,6 +78,30 @@ def test_no_schema_is_no_form() -> None:
     assert form_of(described("schema-less")) == ()
 
 
+def test_what_may_be_null_is_what_it_is_otherwise() -> None:
+    rows = {
+        "steps": {"anyOf": [{"type": "integer", "maximum": 4}, {"type": "null"}], "title": "Steps"},
+        "style": {"type": ["string", "null"], "x-order": 1},
+        "ratio": {"anyOf": [{"$ref": "#/components/schemas/ratio"}, {"type": "null"}], "x-order": 2},
+    }
+    named = {"Input": {"properties": rows}, "ratio": {"type": "string", "enum": ["1:1", "16:9"]}}
+    fields = {
+        field.name: field for field in form_of(_described({"openapi_schema": {"components": {"schemas": named}}}, None))
+    }
+    assert {name: field.kind for name, field in fields.items()} == {
+        "steps": "integer",
+        "style": "text",
+        "ratio": "choice",
+    }
+    assert (fields["steps"].high, fields["ratio"].choices) == (4, ("1:1", "16:9"))
+
+
+@pytest.mark.parametrize("far", [10**400, -(10**400), float("inf"), float("nan"), True])
+def test_a_bound_that_is_none(far: Any) -> None:
+    (field,) = form_of(Described(inputs={"n": {"type": "integer", "minimum": far, "maximum": far, "default": far}}))
+    assert (field.low, field.high, field.default) == (None, None, None)
+
+
 anything: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

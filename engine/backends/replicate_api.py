@@ -312,7 +312,23 @@ def _whole(row: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any
         target = named.get(reference.rpartition("/")[2]) if isinstance(reference, str) else None
         if isinstance(target, dict):
             row = {**target, **row}
-    return row
+    return _without_null(row, named)
+
+
+def _without_null(row: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may be null as well, in either way of writing it, as what it is otherwise."""
+    told, kinds = row.get("type"), row.get("anyOf")
+    if isinstance(told, list):
+        rest = [one for one in told if one != "null"]
+        return {**row, "type": rest[0]} if len(rest) == 1 else row
+    if not isinstance(kinds, list):
+        return row
+    others = [one for one in kinds if isinstance(one, dict) and one.get("type") != "null"]
+    if len(others) != 1 or "anyOf" in others[0]:
+        return row
+    reference = others[0].get("$ref")
+    target = named.get(reference.rpartition("/")[2]) if isinstance(reference, str) else others[0]
+    return {**target, **row} if isinstance(target, dict) else row
 
 
 def _order(row: Mapping[str, Any]) -> float:
