@@ -11,7 +11,7 @@ from engine.backends.replicate import Replicate
 from engine.backends.replicate_inputs import limit_of
 from engine.compare.budget import ZERO
 from engine.compare.money import Cost, Electricity, Price, cost_of, local_cost
-from engine.compare.prices import Prices, is_local
+from engine.compare.prices import Prices, is_local, unbilled
 from engine.errors import BadInput, EngineError, PaymentRequired, RateLimited, Unauthorized, Unreachable
 from engine.types import Message, Result
 
@@ -45,15 +45,15 @@ class Terms:
         """What the answer cost, as it is told: by its tokens, and by its seconds where the host told them."""
         if self.price is None and is_local(self.model.card):
             return local_cost(self.electricity, result.stats)
-        seconds = result.stats.billed_time
-        return cost_of(self.price, result.usage, seconds=seconds, unbilled=_unbilled(result))
+        free = _not_begun(result) or unbilled(self.model.card, result.error)
+        return cost_of(self.price, result.usage, seconds=result.stats.billed_time, unbilled=free)
 
     def charged(self, result: Result, most: Decimal) -> Decimal:
         """What must be counted as spent: the cost where it is known, nothing for what was refused, else the most."""
         if self.price is None:
             return ZERO
         if result.error is not None:
-            return ZERO if _unbilled(result) else most
+            return ZERO if _not_begun(result) else most
         told = self.cost(result).total
         return most if told is None or result.outcome == "user_stopped" else told
 
@@ -105,7 +105,7 @@ def failed_result(model: Model, error: EngineError) -> Result:
     return Result("", "failed", Usage(), Stats(), model.card.id, error=error)
 
 
-def _unbilled(result: Result) -> bool:
+def _not_begun(result: Result) -> bool:
     return isinstance(result.error, UNBILLED) and not (result.text or result.reasoning)
 
 
