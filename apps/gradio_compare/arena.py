@@ -51,6 +51,7 @@ def _manage(place: Place) -> dict[str, Any]:
             made["models"] = gr.Dropdown([], value=[], multiselect=True, allow_custom_value=True,
                                          label=t("compare_vote.models"), info=t("compare_vote.models_help"),
                                          elem_id="vote-models")  # fmt: skip
+            made["troubles"] = gr.HTML(elem_id="vote-troubles", elem_classes="atelier-slot")
             made["choose"] = gr.Button(t("compare_vote.save_models"), size="sm", elem_id="vote-choose")
             made["take"] = gr.UploadButton(t("compare_vote.import"), file_types=[".jsonl", ".json"], size="sm",
                                            elem_id="vote-take")  # fmt: skip
@@ -67,6 +68,7 @@ def _wire(desk: Desk, place: Place) -> None:
     board: set[Any] = {parts.topic, parts.seen}
     drawn = [parts.board, parts.topic, parts.seen]
     opened.then(desk.looked, board, drawn, **INTERNAL)
+    opened.then(desk.troubled, None, parts.troubles, **INTERNAL)
     gr.on([parts.clock.tick, parts.topic.input], desk.looked, board, drawn, **INTERNAL)
     asked: set[Any] = {parts.question, parts.tag, parts.where}
     asking = [parts.ask.click(desk.asked, asked, parts.written, **INTERNAL),
@@ -74,6 +76,7 @@ def _wire(desk: Desk, place: Place) -> None:
     for event in asking:
         event.failure(desk.broken, None, [parts.alert, parts.stop], **INTERNAL)
         event.then(desk.looked, board, drawn, **INTERNAL)
+        event.then(desk.troubled, None, parts.troubles, **INTERNAL)
     parts.stop.click(desk.stop, {parts.where}, None, queue=False, **INTERNAL)
     parts.files.click(desk.save, None, parts.outbox, **INTERNAL)
     parts.outbox.change(None, parts.outbox, parts.outbox, js=DOWNLOAD)

@@ -30,10 +30,13 @@ class Pair:
         self.vote: Vote | None = None
 
     def looks(self) -> Iterator[Look]:
-        """Its looks until the end."""
-        for look in self.blind.looks():
-            self._until = time.monotonic() + UNSEEN_S
-            yield look
+        """Its looks until the end; both answers are stopped with this iterator."""
+        try:
+            for look in self.blind.looks():
+                self._until = time.monotonic() + UNSEEN_S
+                yield look
+        finally:
+            self.blind.stop()
 
 
 class Pairs:

@@ -49,6 +49,7 @@ class Parts:
     sure: gr.Checkbox
     clear: gr.Button
     told: gr.HTML
+    troubles: gr.HTML
     outbox: gr.Textbox
     where: gr.State
     seen: gr.State
@@ -122,6 +123,13 @@ class Desk:
         topics = [(told, name) for name, told in compare_vote.tags(every, self.ui.words).items()]
         known = tag if tag in dict(every.tags) else ""
         return {parts.board: drawn, parts.topic: gr.Dropdown(topics, value=known), parts.seen: drawn}
+
+    def troubled(self, request: gr.Request) -> str:
+        """For the teacher, which models gave no answer the last time."""
+        if self.ui.person(request).role != "teacher":
+            return ""
+        found = self.ui.engine.arena.turns.troubles()
+        return lines_html(compare_vote.troubles(found, self._names(request), self.ui.words)) if found else ""
 
     def save(self, event: gr.EventData, request: gr.Request) -> str:
         """Votes as a file for the browser: one's own with texts, the teacher's of everybody without."""

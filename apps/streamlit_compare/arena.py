@@ -184,6 +184,8 @@ def _teacher(desk: Desk) -> None:
     st.multiselect(t("compare_vote.models"), list(dict.fromkeys((*known, *arena.models()))), list(arena.models()),
                    format_func=lambda one: known.get(one, one), accept_new_options=True, key=desk.key("vote.models"),
                    help=t("compare_vote.models_help"))  # fmt: skip
+    for line in compare_vote.troubles(arena.turns.troubles(), known, desk.ui.words):
+        st.caption(plain(line))
     st.button(t("compare_vote.save_models"), key=desk.key("vote.save_models"), on_click=_choose, args=(desk,))
     file = st.file_uploader(t("compare_vote.import"), ["jsonl", "json"], key=desk.key("vote.file"),
                             max_upload_size=FILE_MB)  # fmt: skip

@@ -13,6 +13,8 @@ from typing import Any
 
 from apps.ui.compare_figures import money
 from apps.ui.i18n import WIDE, Words
+from engine.compare.export import harmless
+from engine.compare.money import Price
 from engine.compare.price_table import Class, ModelPrice
 from engine.errors import BadInput
 from engine.providers import providers
@@ -25,6 +27,9 @@ CLASS: Mapping[str, tuple[int, int]] = {  # what it is at first and at most
     "tokens_in": (500, 1_000_000),
     "tokens_out": (300, 1_000_000),
 }
+CSV_COLUMNS = ("model", "input", "output", "cached", "second", "request", "image", "currency", "window", "licence",
+               "open_weights", "class", "source", "as_of")  # fmt: skip
+AMOUNTS = ("input_per_million", "output_per_million", "cached_per_million", "per_second", "per_request", "per_image")
 CURRENCY = "EUR"
 _PATH = re.compile(r"https?://([^/\s,]+)[^\s,]*")  # of an address, the host is enough in a cell
 
@@ -67,7 +72,7 @@ def _row(one: ModelPrice, group: Class, words: Words) -> Row:
     amounts = (price.input_per_million, price.output_per_million, price.cached_per_million)
     read, written, cached = (unknown if amount is None else _exact(amount, price.currency, words) for amount in amounts)
     if not price.by_tokens:
-        read = written = cached = _by_other(price.per_second, price.per_request, price.currency, words)
+        read = written = cached = _by_other(price, words)
     total = group.cost(price)
     cost = unknown if total is None else money(Decimal(total), price.currency, words)
     source = words.t("compare_prices.own_source") if one.own else _PATH.sub(r"\1", price.source)
@@ -81,11 +86,12 @@ def _exact(amount: Decimal, currency: str, words: Words) -> str:
     return f"{words.number(float(amount), max(2, -int(exponent)))}{WIDE}{currency}"
 
 
-def _by_other(second: Decimal | None, request: Decimal | None, currency: str, words: Words) -> str:
-    if second is not None:
-        return words.t("compare_prices.per_second", price=money(second, currency, words))
-    if request is not None:
-        return words.t("compare_prices.per_request", price=money(request, currency, words))
+def _by_other(price: Price, words: Words) -> str:
+    """What is billed where tokens are not: the first that is told."""
+    billed = {"second": price.per_second, "request": price.per_request, "image": price.per_image}
+    for name, amount in billed.items():
+        if amount is not None:
+            return words.t(f"compare_prices.per_{name}", price=money(amount, price.currency, words))
     return words.t("compare.unknown")
 
 
@@ -102,16 +108,16 @@ def told(group: Class, words: Words) -> str:
 
 
 def csv_file(table: Sequence[ModelPrice], group: Class) -> str:
-    """The table as CSV, amounts exactly, unknown ones empty."""
+    """The table as CSV, amounts exactly, unknown ones empty; no cell can be taken for a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(("model", "input", "output", "cached", "currency", "window", "licence", "open_weights", "class",
-                     "source", "as_of"))  # fmt: skip
+    writer.writerow(CSV_COLUMNS)
     for one in table:
         price = one.price.to_dict() if one.price else {}
-        amounts = [price.get(f"{name}_per_million") for name in ("input", "output", "cached")]
-        writer.writerow((one.id, *amounts, price.get("currency"), one.window, one.licence, one.open_weights,
-                         group.cost(one.price), price.get("source") or one.homepage, price.get("as_of")))  # fmt: skip
+        amounts = [price.get(name) for name in AMOUNTS]
+        row = (one.id, *amounts, price.get("currency"), one.window, one.licence, one.open_weights,
+               group.cost(one.price), price.get("source") or one.homepage, price.get("as_of"))  # fmt: skip
+        writer.writerow(harmless(value) for value in row)
     return text.getvalue()
 
 

@@ -5,13 +5,14 @@ comes back is escaped.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from apps.ui.i18n import Words
 from apps.ui.theme import OKABE_ITO
 from engine.compare.arena import TAG_MAX, Board, Vote
 from engine.compare.blind import QUESTION_MAX, Look
 from engine.compare.ratings import WINNERS, Standing
+from engine.compare.turns import Trouble
 
 __all__ = ["EXAMPLES", "QUESTION_MAX", "TAG_MAX", "WINNERS"]
 
@@ -38,7 +39,23 @@ def state(look: Look | None, words: Words) -> str:
     if look is None:
         return ""
     key = "running" if look.running else "failed" if look.failed else "vote_now"
-    return words.t(f"compare_vote.{key}")
+    told = words.t(f"compare_vote.{key}")
+    return f"{told} {why(look.reason, words)}" if look.failed and look.reason else told
+
+
+def why(reason: str, words: Words) -> str:
+    """Why a model gave no answer, in a sentence that does not name it."""
+    key = f"compare_vote.why.{reason}"
+    return words.t(key) if words.has(key) else words.t("compare_vote.why.other", code=reason)
+
+
+def troubles(found: Sequence[Trouble], names: Mapping[str, str], words: Words) -> list[str]:
+    """For the teacher: which models gave no answer the last time and why, and what becomes of them; empty if none."""
+    lines = [
+        words.t("compare_vote.trouble", model=names.get(one.model, one.model), why=why(one.reason, words))
+        for one in found
+    ]
+    return [*lines, words.t("compare_vote.troubles_help")] if lines else []
 
 
 def head(words: Words) -> Row:

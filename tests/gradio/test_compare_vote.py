@@ -140,7 +140,8 @@ def test_what_cannot_be_asked_is_a_sentence(desk: Desk) -> None:
     shown, name = asked(desk, "  ")
     assert "bad_input" in shown[parts.alert] and name == ""
     shown, _ = asked(desk, "refuse this")
-    assert "nothing to vote on" in shown[parts.votes] and "data-vote" not in shown[parts.votes]
+    assert "nothing to vote on" in shown[parts.votes] and "Its error: " in shown[parts.votes]
+    assert "gave no answer" in desk.troubled(ME) and "data-vote" not in shown[parts.votes]
     assert set(click(desk, "unknown", vote="left")) == {parts.alert}
     assert "capital of Italy" in str(click(desk, "", example="fact"))
 

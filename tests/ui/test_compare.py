@@ -99,7 +99,7 @@ def test_the_same_four_numbers_on_one_scale() -> None:
     assert one[1].note == EN.t("compare.measured.server")
     assert one[3].value == "0.00042\u00a0USD" and one[3].note == "price: genai-prices 0.2.3, 2026-11"
     assert other[3].note == "price: ours, no date"
-    assert "a thousand: 0.42\u00a0USD" in compare_figures.counted(views[0], EN)
+    assert "a thousand calls: 0.42\u00a0USD" in compare_figures.counted(views[0], EN)
     assert compare_figures.counted(view(1, 1, 1, None, cached=5), EN).startswith(
         "12 tokens read (5 of them already in memory), 34 written"
     )
