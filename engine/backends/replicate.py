@@ -60,6 +60,7 @@ TROUBLES_MAX = 5  # look-ups that fail one after the other
 SETTLE_S = 20.0  # for the numbers of an answer that is whole
 CANCEL_S = 0.7  # that a stop waits for its confirmation; it goes on alone after that
 BEAT_S = 1.0
+SILENT_S = 10.0  # without an event: the prediction may have ended, and its stream not
 DESCRIBED_S = 3600.0
 DESCRIBED_MAX = 200
 
@@ -334,16 +335,31 @@ class Run:
         line = self._backend.stream_line(self.now.stream) if self.now.stream and not self.now.ended else None
         if line is None:
             return
-        line.lend(self._control)
-        started = time.monotonic()
+        reading = Control()  # of the stream alone: it is left where it says nothing any more
+        line.lend(reading)
+        self._control.on_stop(reading.stop)
         threading.Thread(target=self._read, args=(line, self.now.stream), name="replicate-stream", daemon=True).start()
-        while True:
+        try:
+            yield from self._heard()
+        finally:
+            reading.stop()
+
+    def _heard(self) -> Iterator[Event]:
+        """Words as they come into the inbox, until the stream or the prediction has ended, or its time is over."""
+        assert self.now is not None
+        started = heard = time.monotonic()
+        while time.monotonic() - started < self._backend.deadline_s + SETTLE_S:
             try:
                 told = self._inbox.get(timeout=BEAT_S)
             except queue.Empty:
                 if self.now.status == "starting" and not self._received:
                     yield Loading(time.monotonic() - started)
+                if time.monotonic() - heard > SILENT_S:
+                    heard = time.monotonic()
+                    if self._over():
+                        return
                 continue
+            heard = time.monotonic()
             if not isinstance(told, ServerSent):
                 return
             if told.name == "output":
@@ -353,6 +369,13 @@ class Run:
             elif told.name == "done":
                 self._done = not _reason(told.data)
                 return
+
+    def _over(self) -> bool:
+        """Whether the prediction has ended, as far as Replicate says so now."""
+        assert self.now is not None
+        with contextlib.suppress(BackendError):  # asked again after the next silence
+            self.now = self._api.get(self.now.id)
+        return self.now.ended
 
     def _read(self, line: Line, url: str) -> None:
         """Put the stream's events into the inbox, then END; what broke it does not matter, we look the rest up."""

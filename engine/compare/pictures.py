@@ -24,7 +24,7 @@ from engine.backends.base import Control
 from engine.backends.json_line import PLAIN, explained, read_bounded
 from engine.backends.replicate import Replicate
 from engine.compare.money import UNKNOWN, Cost, cost_of
-from engine.compare.prices import Prices
+from engine.compare.prices import Prices, unbilled
 from engine.errors import BadFile, EngineError, NotSupported, ServerFailed, StoreFailed
 from engine.images import BYTES_MAX, data_url, image_type
 from engine.replicate_form import Field, form_of, input_of
@@ -202,12 +202,12 @@ class PictureRun:
             price = self._prices.price(self._card)
         except StoreFailed:  # a picture is worth more than what it cost
             return UNKNOWN
-        unbilled = error is not None and error.details.get("reason") == "prediction_failed"
+        free = unbilled(self._card, error)
         made = _made(last)
-        if price is not None and price.per_image is not None and made is None and not unbilled:
+        if price is not None and price.per_image is not None and made is None and not free:
             return UNKNOWN
         billed = last.number("predict_time") if last is not None else None
-        return cost_of(price, Usage(), seconds=billed, images=made or 0, unbilled=unbilled)
+        return cost_of(price, Usage(), seconds=billed, images=made or 0, unbilled=free)
 
     def _show(self, **changes: Any) -> None:
         with self._news:

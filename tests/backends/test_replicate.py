@@ -166,6 +166,14 @@ class TestFaults:
         assert isinstance(error, ServerFailed)
         assert (error.details["reason"], came) == (reason, text)
 
+    def test_a_stream_that_says_nothing_any_more_is_looked_up(
+        self, replicate: ReplicateStandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("engine.backends.replicate.BEAT_S", 0.05)
+        monkeypatch.setattr("engine.backends.replicate.SILENT_S", 0.1)
+        result = answer(backend(replicate, "meta/silent-stream"))
+        assert (result.text, result.outcome, result.error) == (WHOLE, "stop", None)
+
     @pytest.mark.parametrize("name", ["cut-lost", "deleted"])
     def test_a_cut_that_cannot_be_looked_up(self, replicate: ReplicateStandIn, name: str) -> None:
         error, text = failure(replicate, name)
