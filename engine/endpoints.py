@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from engine.addresses import Reach, Resolver, checked, resolve
 from engine.backends.line import is_here
 from engine.connection import PLACES, Connection, Detected, detect, test, test_all
-from engine.errors import AccessDenied, BadInput, NotFound
+from engine.errors import AccessDenied, BackendError, BadInput, NotFound, TimedOut, Unreachable
 from engine.person import LOCAL_OWNER
 from engine.providers import COMMON_PARAMS, Provider, providers, typed_in, variable_problem
 from engine.values import Values
@@ -158,9 +158,16 @@ class Endpoints:
         return row.model_copy(update={"local": all(map(is_here, (row.base_url, *row.addresses))), **other})
 
     def _look_up(self, row: Provider, reach: Reach | None) -> None:
-        if reach is not None:
-            for url in row.all_addresses():
-                reach(*_place(url), LOOK_UP_S)
+        """Of several servers, one that nobody finds does not close the row: it is checked again at the connection."""
+        lost: list[BackendError] = []
+        urls = row.all_addresses() if reach is not None else ()
+        for url in urls:
+            try:
+                reach(*_place(url), LOOK_UP_S) if reach else None
+            except (Unreachable, TimedOut) as error:
+                lost.append(error)
+        if lost and len(lost) == len(urls):
+            raise lost[0]
 
     def _public(self, host: str, port: int, seconds: float) -> list[str]:
         here = frozenset(f"{one}:{place}" for one in _HERE for _, place in PLACES)  # where `detect` looks anyway

@@ -54,24 +54,26 @@ def pull(
     yield from pull_of(row, name, engine.endpoints.reach(row), control)
 
 
-def load_of(row: Provider, model: str, window: int | None = None, reach: Reach | None = None) -> tuple[Served, ...]:
-    """As `load`, of a row that was admitted; it connects where `reach` says."""
-    return tuple(_load(row, address, model, window, reach) for address in row.all_addresses())
+def load_of(
+    row: Provider, model: str, window: int | None = None, reach: Reach | None = None, key: str | None = None
+) -> tuple[Served, ...]:
+    """As `load`, of a row that was admitted; it connects where `reach` says. `key` comes before the row's own."""
+    return tuple(_load(row, address, model, window, reach, key) for address in row.all_addresses())
 
 
-def unload_of(row: Provider, model: str, reach: Reach | None = None) -> bool:
+def unload_of(row: Provider, model: str, reach: Reach | None = None, key: str | None = None) -> bool:
     """As `unload`, of a row that was admitted."""
-    return any([_unload(row, address, model, reach) for address in row.all_addresses()])
+    return any([_unload(row, address, model, reach, key) for address in row.all_addresses()])
 
 
 def pull_of(
-    row: Provider, name: str, reach: Reach | None = None, control: Control | None = None
+    row: Provider, name: str, reach: Reach | None = None, control: Control | None = None, key: str | None = None
 ) -> Iterator[tuple[str, int | None, int | None]]:
     """As `pull`, of a row that was admitted."""
     if row.native != "ollama":
         raise NotSupported(f"{row.name} fetches no models by order", capability="load_params", backend=row.id)
     for address in row.all_addresses():
-        yield from OllamaServer(address, row.key_of(address), reach=reach).pull(name, control)
+        yield from OllamaServer(address, key or row.key_of(address), reach=reach).pull(name, control)
 
 
 def forget(engine: Engine, row: Provider) -> None:
@@ -97,8 +99,8 @@ def _admitted(row: Provider, role: Role) -> Provider:
     return row
 
 
-def _load(row: Provider, address: str, model: str, window: int | None, reach: Reach | None) -> Served:
-    key = row.key_of(address)
+def _load(row: Provider, address: str, model: str, window: int | None, reach: Reach | None, key: str | None) -> Served:
+    key = key or row.key_of(address)
     if row.native == "lmstudio":
         loaded = LMStudioServer(address, key, reach=reach).load(model, window or row.window)
         return Served(loaded.id, loaded.window, True)
@@ -108,8 +110,8 @@ def _load(row: Provider, address: str, model: str, window: int | None, reach: Re
     return next((Served(one.name, one.window, True, one.size_bytes) for one in there), Served(model, None, False))
 
 
-def _unload(row: Provider, address: str, model: str, reach: Reach | None) -> bool:
-    key = row.key_of(address)
+def _unload(row: Provider, address: str, model: str, reach: Reach | None, key: str | None) -> bool:
+    key = key or row.key_of(address)
     if row.native == "ollama":
         server = OllamaServer(address, key, reach=reach)
         was = any(one.name in (model, f"{model}:latest") for one in server.ps())

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import AccessDenied, BadInput, NotSupported, Unreachable
 from engine.providers import Provider
-from engine.settings import loading_with, secret
+from engine.settings import secret
 from engine.tasks import Progress
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def loading(
 
     yield Progress(0)
     known = Provider.model_validate(row)
-    with loading_with(**_variable(known, key)):
-        found = load_of(known, model, window, _reach(places))
+    found = load_of(known, model, window, _reach(places), key)
     return _told(known, model) | {"windows": [one.window for one in found]}
 
 
@@ -84,8 +83,7 @@ def unloading(
 
     yield Progress(0)
     known = Provider.model_validate(row)
-    with loading_with(**_variable(known, key)):
-        was = unload_of(known, model, _reach(places))
+    was = unload_of(known, model, _reach(places), key)
     return _told(known, model) | {"was": was}
 
 
@@ -99,19 +97,13 @@ def pulling(
 
     yield Progress(0)
     known = Provider.model_validate(row)
-    with loading_with(**_variable(known, key)):
-        for _, done, total in pull_of(known, model, _reach(places)):
-            yield Progress(done or 0, total)
+    for _, done, total in pull_of(known, model, _reach(places), key=key):
+        yield Progress(done or 0, total)
     return _told(known, model)
 
 
 def _told(row: Provider, model: str) -> dict[str, Any]:
     return {"row": row.id, "name": row.name, "model": model}
-
-
-def _variable(row: Provider, key: str | None) -> dict[str, str]:
-    """The key in the row's own variable, where it has one."""
-    return {row.key_env: key} if row.key_env and key else {}
 
 
 def _places(row: Provider, reach: Callable[[str, int, float], list[str]] | None) -> dict[str, list[str]] | None:

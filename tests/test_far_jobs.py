@@ -47,6 +47,9 @@ def test_lmstudio_loads_with_a_window_and_a_key_for_the_visit_and_unloads(desk: 
         assert loaded.state == "done" and loaded.result["windows"] == [2048] and server.loaded == {"plain": 2048}
         assert KEY not in json.dumps([loaded.args, loaded.result, loaded.title])
         assert carried_out(desk, far_jobs.unloading, "plain", key=KEY)["was"] and server.loaded == {}
+        desk.endpoints.add({"id": "lab", "base_url": server.base_url, "like": "lmstudio"})  # a row without a variable
+        assert carried_out(desk, far_jobs.loading, "plain", window=1024, key=KEY)["windows"] == [1024]
+        assert carried_out(desk, far_jobs.unloading, "plain", key=KEY)["was"]
         with pytest.raises(NotSupported):
             start_order(desk, "local", "pull", "lab", "plain", role="teacher")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from anyio import to_thread
@@ -106,7 +107,9 @@ def reranker_of(call: Call, wanted: str | None) -> Reranker:
 
 
 class Vectors:
-    """Both routes. One batch at a time: who has many texts does not keep who has one waiting."""
+    """Both routes. One batch at a time on this machine: who has many texts does not keep who has one waiting. A far
+    server has no turn: one that hangs would keep everybody.
+    """
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
@@ -116,6 +119,8 @@ class Vectors:
         body = checked(EmbeddingsBody, await _texts_only(call))
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         _bounded(texts, "input")
+        from engine.rag.embedders import REMOTE
+
         name, embedder = await to_thread.run_sync(_embedder, call, body.get("model"))
         if body.get("dimensions") not in (None, embedder.dimensions):
             message = f"dimensions: the vectors of {name} have {embedder.dimensions}"
@@ -125,7 +130,7 @@ class Vectors:
         for start in range(0, len(texts), BATCH):
             if start and await call.request.is_disconnected():
                 return Response(status_code=GONE)
-            async with self._turn:
+            async with contextlib.nullcontext() if name.startswith(REMOTE) else self._turn:
                 some = texts[start : start + BATCH]
                 vectors, count = await to_thread.run_sync(_embedded, embedder, some, body.get("input_type"))
             rows += [_written(row, body.get("encoding_format")) for row in vectors]

@@ -41,10 +41,11 @@ class _Checked(httpcore.SyncBackend):
         seconds = timeout or 60.0
         end = time.monotonic() + seconds
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._reach(host, port, seconds):
-            left = max(0.01, end - time.monotonic())
+        addresses = self._reach(host, port, seconds)
+        for waiting, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            share = max(0.01, end - time.monotonic()) / waiting  # a dead first one leaves the next its time
             try:
-                return super().connect_tcp(address, port, left, local_address, socket_options)
+                return super().connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed

@@ -28,6 +28,7 @@ MAX_TEXT = 1 << 20  # bytes of one text that is kept; chat templates have up to 
 MAX_TEXTS = 8 << 20  # bytes of all texts kept
 MAX_KEY = 65535  # the format's own limit
 MAX_KEYS = 8192  # of one file; real ones have fewer than 100
+MAX_TENSORS = 65536  # the largest models have some thousand; each takes ten microseconds to read
 HEADERS_KEPT = 32  # in memory; a hostile one takes some MAX_TEXTS
 MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 MAX_LIST = 1024  # numbers of one list that is kept: one per layer, say; vocabularies' scores are passed over
@@ -335,6 +336,8 @@ def parse(data: _Blocks | bytes, *, beginning: bool = False) -> GgufHeader:
     if version not in (2, 3):
         raise ValueError(f"version {version} of the format, 2 and 3 are known")
     tensors, keys = cursor.count(), cursor.count()
+    if tensors > MAX_TENSORS:
+        raise ValueError(f"{tensors} tensors announced")
     if keys > MAX_KEYS:
         raise ValueError(f"{keys} keys announced")
     fields: dict[str, Scalar] = {}

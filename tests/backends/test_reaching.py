@@ -147,3 +147,20 @@ def test_the_next_address_is_tried_where_the_first_is_silent(
         told.pop()
         with pytest.raises(BackendError):
             engine.model("room/plain", KEY).answer(HI)
+
+
+def test_one_server_of_several_that_nobody_finds_closes_none_of_the_others(openai_server: OpenAIStandIn) -> None:
+    port = int(openai_server.base_url.rpartition(":")[2].partition("/")[0])
+
+    def resolver(host: str, *_: object) -> list[str]:
+        if host != NAME:
+            raise OSError("unknown")
+        return [HERE]
+
+    with closing(Engine(Settings(model="echo"))) as engine:
+        allowed = frozenset({f"{NAME}:{port}", f"gone.example:{port}"})
+        engine.__dict__["endpoints"] = Endpoints(engine.values, private_hosts=allowed, resolver=lambda *_: [HERE])
+        row = {"id": "room", "base_url": f"http://{NAME}:{port}/v1", "addresses": [f"http://gone.example:{port}/v1"]}
+        engine.endpoints.add(row, shared=True)
+        engine.endpoints._resolver = resolver
+        assert engine.model("room/plain", KEY).answer(HI).text

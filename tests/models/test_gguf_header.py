@@ -18,7 +18,7 @@ from engine.errors import BadFile, ModelFileCorrupt
 from engine.models import gguf_header
 from engine.models.bundled import bundled_file
 from engine.models.details import details
-from engine.models.gguf_header import MAX_KEYS, MAX_TEXT, parse, read_header, token_texts
+from engine.models.gguf_header import MAX_KEYS, MAX_TENSORS, MAX_TEXT, parse, read_header, token_texts
 from tests.models import gguf_files as make
 
 SOUND = make.gguf()
@@ -70,6 +70,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         (b"GGUF" + struct.pack("<IQQ", 3, 2**63, 0), "items announced"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**64 - 1), "items announced"),
         (make.gguf(fields=[make.field(f"{i:x}", make.BOOL, b"1") for i in range(MAX_KEYS + 1)]), "8193 keys announced"),
+        (b"GGUF" + struct.pack("<IQQ", 3, MAX_TENSORS + 1, 0), "65537 tensors announced"),
         (make.gguf(fields=[struct.pack("<Q", 2**62)]), "a text of 4611686018427387904 bytes"),
         (make.gguf(fields=[make.text("k") + struct.pack("<I", 99)]), "unknown type 99"),
         (make.gguf(fields=[make.field("k", make.ARRAY, struct.pack("<IQ", make.U64, 2**61))]), "more were announced"),
