@@ -58,6 +58,8 @@ class Tab:
     def emptied(self, new: str, example: str) -> Tab:
         """Itself, with a new conversation: the examples are there again."""
         self.page.fill(BOX, "")
+        for drawer in self.page.locator(".atelier-drawer > button.open").all():  # it lies over the sections' tabs
+            drawer.click()
         self.button(new).click()
         self.example(example).wait_for()
         return self
