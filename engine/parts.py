@@ -177,7 +177,7 @@ class Parts:
         """Keys for models and embedders that people brought for this visit; stored nowhere."""
         from engine.visit_keys import VisitKeys
 
-        return VisitKeys()
+        return VisitKeys(where=self._addresses)
 
     @part
     def lms(self) -> LmsLog:
@@ -287,6 +287,11 @@ class Parts:
         except StoreFailed as error:
             log.warning("typed endpoints cannot be read: %s", error.message)
             return providers()
+
+    def _addresses(self, row: str) -> tuple[str, ...]:
+        """Where the endpoint of that id answers, as it is written; nothing where there is no such row."""
+        found = self._endpoints().get(row)
+        return () if found is None else (found.base_url, *found.addresses)
 
     def _endpoint_changed(self, row: str) -> None:
         """Nobody's key of a visit, and no embedder that is open, is for what the endpoint is now."""

@@ -20,24 +20,29 @@ class VisitKeys:
     """Each person's keys by whom they are for: a key goes to the one endpoint that it was given for. Thread safe.
 
     A name is that of a model ("mistral/small") or of an embedder ("openai:mistral:mistral-embed"): both are of the
-    endpoint "mistral", and one key serves them.
+    endpoint "mistral", and one key serves them. `where` tells the addresses of an endpoint, by the id of its row: once
+    they are others, whichever process was told so, the key is for nobody.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, where: Callable[[str], object] = lambda _: None
+    ) -> None:
         self._clock = clock
+        self._where = where
         self._lock = threading.Lock()
-        self._keys: dict[str, dict[str, tuple[str, float]]] = {}
+        self._keys: dict[str, dict[str, tuple[str, float, object]]] = {}
 
     def put(self, owner: str, name: str, key: str) -> None:
         """Remember it for all models of that name's endpoint; "" forgets it. Raises BadInput, NotFound."""
         key, host = key.strip(), endpoint_of(name)
         if not key.isascii() or not key.isprintable() or len(key) > LENGTH_MAX:
             raise BadInput("this is no key", what="key")
+        there = self._where(host)
         with self._lock:
             mine = self._keys.pop(owner, {})
             mine.pop(host, None)
             if key:
-                mine[host] = key, self._clock()
+                mine[host] = key, self._clock(), there
             if mine:
                 self._keys[owner] = mine  # the last to come is the last to go
             while len(self._keys) > PEOPLE_MAX:
@@ -48,14 +53,17 @@ class VisitKeys:
         if not name.startswith(REMOTE) and "/" not in name:
             return None
         host = endpoint_of(name)
+        if host not in self._keys.get(owner, {}):
+            return None
+        there = self._where(host)
         with self._lock:
-            key, used = self._keys.get(owner, {}).get(host, (None, 0.0))
+            key, used, given_for = self._keys.get(owner, {}).get(host, (None, 0.0, None))
             if key is None:
                 return None
-            if self._clock() - used > VISIT_S:
+            if self._clock() - used > VISIT_S or there != given_for:
                 del self._keys[owner][host]
                 return None
-            self._keys[owner][host] = key, self._clock()
+            self._keys[owner][host] = key, self._clock(), there
             return key
 
     def has(self, owner: str, name: str) -> bool:

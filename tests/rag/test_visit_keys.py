@@ -79,3 +79,14 @@ def test_searches_and_jobs_use_it_and_nothing_keeps_it(desk: Engine, monkeypatch
     assert asked.pop().key is None and KEY not in repr(asked)
     stored = [path for path in desk.settings.home.rglob("*") if path.is_file()]
     assert stored and not any(KEY.encode() in path.read_bytes() for path in stored)
+
+
+def test_a_key_is_for_the_addresses_that_the_endpoint_had() -> None:
+    places = ["https://first.example/v1"]
+    keys = VisitKeys(where=lambda _: tuple(places))
+    keys.put("anne", SMALL, KEY)
+    assert keys.of("anne", SMALL) == KEY
+    places[0] = "https://second.example/v1"  # as another process may have said
+    assert keys.of("anne", SMALL) is None
+    places[0] = "https://first.example/v1"
+    assert keys.of("anne", SMALL) is None
