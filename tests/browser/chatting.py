@@ -16,6 +16,7 @@ from tests.standins.app_server import wait_for
 
 Said = list[tuple[str, str]]
 LOOK_EVERY_MS = 250  # looking costs the processor that the model needs
+STILL_MS = 600
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
@@ -29,12 +30,18 @@ class Chatting(Tab):
         return [(role, text.strip()) for role, text in self.page.evaluate(self.messages)]
 
     def then(self, what: Callable[[Said], bool]) -> Said:
-        """The messages once `what` is true of them and the page is at rest."""
+        """The messages once `what` is true of them and the page is at rest: Gradio draws the last words after the
+        buttons of the same update, so they are read twice.
+        """
         until = time.monotonic() + PATIENCE_MS / 1000
-        while not what(said := self.said()) or not self.rests():
+        while not what(said := self.said()) or not self.rests() or not self._still(said):
             assert time.monotonic() < until, f"{said}\n--- page:\n{self.page.inner_text('body')}"
             self.page.wait_for_timeout(LOOK_EVERY_MS)
         return said
+
+    def _still(self, said: Said) -> bool:
+        self.page.wait_for_timeout(STILL_MS)
+        return self.said() == said
 
     def answer(self, text: str, messages: int) -> str:
         """Say this; the answer, which makes so many messages."""
