@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from engine.backends.recorded import Recorded, Tape, from_dict, to_dict
-from engine.compare.side import RECORDED
 from engine.errors import UnknownModel
 from engine.types import Event, PromptProgress, Result, TextDelta
 
@@ -118,8 +117,3 @@ class Taping:
         finish = "length" if result.outcome in ("max_tokens", "window_full") else "stop"
         return Tape(self._question, self._read, tuple(self._pieces), now - self._clock, finish,
                     result.usage, result.stats)  # fmt: skip
-
-
-def is_recorded(model_id: str) -> bool:
-    """Whether the id is a recording's."""
-    return model_id.casefold().startswith(RECORDED)
